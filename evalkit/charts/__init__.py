@@ -1,0 +1,31 @@
+"""Charts know columns, not methods: tidy frames in, axes out.
+
+`draw` finds the chart of a method by its name, so a result that was read back from a file draws
+itself just as the one that was computed. Each chart is imported where it is first needed.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+# method of a result -> (module of evalkit.charts, function)
+CHARTS = {
+    "data_quality": ("coverage", "status_matrix"),
+    "turn_the_curve": ("curve", "baseline_curve"),
+    "interrupted_time_series": ("curve", "segmented_curve"),
+    "equity_gaps": ("gaps", "gap_chart"),
+    "contribution": ("theory", "theory_of_change"),
+    "comparison": ("forest", "forest"),
+    "comparison_pool": ("pools", "pool_chart"),
+}
+
+
+def draw(method: str, frames: Mapping[str, pd.DataFrame], ax: Axes | None = None, **choice: Any) -> Axes:
+    """Draw the chart of a method from its frames: `tidy`, `glance`, `augment` and any further ones."""
+    module, function = CHARTS[method]
+    chart = getattr(import_module(f"evalkit.charts.{module}"), function)
+    axes: Axes = chart(frames, ax=ax, **choice)
+    return axes
