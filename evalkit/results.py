@@ -97,7 +97,9 @@ def tidy_frame(rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame
         if column in NUMBER_COLUMNS:
             frame[column] = frame[column].astype("float64")
         else:
-            frame[column] = frame[column].map(lambda value: "" if _is_absent(value) else str(value)).astype("str")
+            frame[column] = (
+                frame[column].map(lambda value: "" if _is_absent(value) else str(value)).astype("str")
+            )
     return frame.reset_index(drop=True)
 
 
@@ -129,7 +131,9 @@ def save_result(result: Result, folder: Path, *, inputs: Mapping[str, str]) -> P
         "inputs": dict(sorted(inputs.items())),
     }
     path = folder / f"{result.method}.json"
-    path.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+    )
     return path
 
 
@@ -167,6 +171,10 @@ def _neutralised(frame: pd.DataFrame) -> pd.DataFrame:
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]):
             safe[column] = safe[column].map(
-                lambda value: f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+                lambda value: (
+                    f"'{value}"
+                    if isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
+                    else value
+                )
             )
     return safe

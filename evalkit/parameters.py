@@ -1,0 +1,472 @@
+"""What people declare about a network and its sites; every file under parameters/ in the words of the field."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from evalkit.dictionary import DataDictionary, Id, PeriodText, Population
+from evalkit.documents import Declared, Document, Location, build, read_document, suggestion
+from evalkit.errors import ParameterError, raise_together
+from evalkit.periods import period_text
+
+DateText = Annotated[str, BeforeValidator(period_text)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+AUDIENCES = ("internal", "partners", "public")
+Audience = Literal["internal", "partners", "public"]
+Stage = Literal[
+    "planning", "early_implementation", "full_implementation", "reaching_scale", "sustaining_results"
+]
+Gateway = Literal["exploring", "emerging", "sustaining", "systems_change", "proof_point"]
+SolutionKind = Literal["family", "program", "policy", "system"]
+RivalType = Literal[
+    "direct",
+    "commingled",
+    "implementation",
+    "composition",
+    "definition_or_roster",
+    "regional_trend",
+    "regression_to_mean",
+    "chance",
+]
+MINIMUM_CELL = 10  # persons; cells of 1 to 9 are hidden (the usual rule of state education agencies)
+
+
+class WideColumns(Declared):
+    """A table with a column for each period or each subgroup: their column name -> ours."""
+
+    periods: dict[str, PeriodText] = {}
+    subgroups: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "WideColumns":
+        if bool(self.periods) == bool(self.subgroups):
+            raise ValueError(
+                "a wide table has a column for each period or for each subgroup; give exactly one of them"
+            )
+        return self
+
+
+class ColumnMapping(Declared):
+    """How the columns of somebody's file become ours.
+
+    `columns` maps their column to ours, `constants` fills a column of ours, `values` replaces their words
+    by ours in a column, `missing` and `suppressed` are the marks their cells use, `percent` says that
+    their values, bounds and standard errors are in percent.
+    """
+
+    columns: dict[str, str] = {}
+    constants: dict[str, str] = {}
+    values: dict[str, dict[str, str]] = {}
+    wide: WideColumns | None = None
+    missing: tuple[str, ...] = ("", ".", "NA")
+    suppressed: tuple[str, ...] = ("*", "PS")
+    percent: bool = False
+
+
+class Source(Declared):
+    """A file or folder that indicators come from; `protected` where its publisher has already blurred it."""
+
+    source_id: Id
+    kind: Literal["simulation", "tidy", "edfacts_acgr"]
+    label: str = ""
+    path: str = ""
+    sheet: str | None = None
+    mapping: ColumnMapping | None = None
+    seed: int = 2026
+    protected: bool = False
+    note: str = ""
+
+
+class Unit(Declared):
+    """A school, center or zone of a site; several ids where its code changed over the years."""
+
+    unit_id: Id
+    name: str
+    ids: tuple[str, ...]
+    note: str = ""
+
+
+class Comparison(Declared):
+    """Whom the site is compared with: the rest of its district, or named comparison sites in the data."""
+
+    kind: Literal["district", "sites"]
+    lea_id: str | None = None
+    site_ids: tuple[str, ...] = ()
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _named(self) -> "Comparison":
+        if self.kind == "district" and not self.lea_id:
+            raise ValueError("a district comparison needs `lea_id`")
+        if self.kind == "sites" and not self.site_ids:
+            raise ValueError("a comparison with sites needs `site_ids`")
+        return self
+
+
+class Role(Declared):
+    """Who does what in the partnership."""
+
+    role: str
+    who: str
+
+
+class Agreement(Declared):
+    """An MOU or contract between partners: its purpose and its dates."""
+
+    parties: tuple[str, ...]
+    purpose: str
+    start: DateText | None = None
+    end: DateText | None = None
+
+
+class KeyDriver(Declared):
+    """Dated context, and a candidate rival explanation."""
+
+    date: DateText
+    driver: Literal["financing", "racial_equity", "policy", "best_practices", "capacity"]
+    text: str
+    source: str = ""
+
+
+class Milestone(Declared):
+    """A qualitative, dated, sourced entry."""
+
+    date: DateText
+    kind: Id
+    text: str
+    source: str
+
+
+class Decision(Declared):
+    """What was decided because of the data, by whom, and what happened next."""
+
+    date: DateText
+    by: str
+    decision: str
+    because: str
+    then: str = ""
+
+
+class Solution(Declared):
+    """What a partner does, for which indicators, since when."""
+
+    solution_id: Id
+    name: str
+    kind: SolutionKind
+    indicators: tuple[Id, ...] = ()
+    start: PeriodText | None = None
+    note: str = ""
+
+
+class Partner(Declared):
+    """An organisation chosen for an indicator."""
+
+    partner_id: Id
+    name: str
+    solutions: tuple[Solution, ...] = ()
+
+
+class Target(Declared):
+    """Where an indicator is meant to be in a period, in the indicator's unit (percent)."""
+
+    indicator: Id
+    period: PeriodText
+    value: float
+    source: str = ""
+
+
+class Baseline(Declared):
+    """The period that later ones are measured against."""
+
+    indicator: Id
+    period: PeriodText
+
+
+class PublishedFigure(Declared):
+    """A figure the initiative itself has published, quoted with its source."""
+
+    indicator: Id
+    period: PeriodText
+    value: float
+    source: str
+    subgroup: str = "All"
+
+
+class Node(Declared):
+    """A box of the theory of change."""
+
+    id: Id
+    kind: Literal["partner", "solution", "output", "outcome", "indicator"]
+    label: str
+    solution_type: SolutionKind | None = None
+    indicator: Id | None = None
+
+
+class Link(Declared):
+    """A causal link: how and under which assumptions one thing is thought to bring about the next."""
+
+    src: Id
+    dst: Id
+    mechanism: str = ""
+    assumptions: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+    lag_min: int | None = None
+    lag_max: int | None = None
+
+
+class Hypothesis(Declared):
+    """A statement about what contributed, or a rival to it, with its prior range."""
+
+    id: Id
+    statement: str
+    kind: Literal["main", "rival"] = "main"
+    rival_type: RivalType | None = None
+    indicator: Id | None = None
+    pathway: tuple[Id, ...] = ()
+    prior_lo: Probability = 0.4
+    prior_hi: Probability = 0.6
+    examined: bool = False
+    finding: str = ""
+
+
+class Evidence(Declared):
+    """One item of evidence; s is its probability if the hypothesis is true, e if it is false."""
+
+    id: Id
+    hypotheses: tuple[Id, ...]
+    statement: str
+    observed: Literal["yes", "no", "not_sought"]
+    kind: Literal["trace", "account", "pattern", "sequence"] = "trace"
+    s_lo: Probability
+    s_hi: Probability
+    e_lo: Probability
+    e_hi: Probability
+    rationale: str
+    source: Id
+    date: DateText | None = None
+    confidentiality: Literal["public", "partner", "restricted"] = "public"
+    cluster: str = ""
+
+
+class EvidenceSource(Declared):
+    """Where evidence comes from; `party` decides how far items are independent of one another."""
+
+    id: Id
+    label: str = ""
+    party: Literal["independent", "partner", "funder", "resident"]
+    type: str = ""
+    consent: bool = True
+
+
+class Reach(Declared):
+    """How many of an indicator's denominator a solution served, at which mean fraction of the full dose."""
+
+    solution: Id
+    indicator: Id
+    period: PeriodText
+    served: int = Field(ge=0)
+    population: int = Field(gt=0)
+    dose: Probability = 1.0
+    effect: float | None = None
+    effect_lo: float | None = None
+    effect_hi: float | None = None
+    effect_source: str = ""
+
+
+class ContributionModel(Declared):
+    """Theory of change, hypotheses, evidence, sources and reach of one site."""
+
+    question: str
+    nodes: tuple[Node, ...] = ()
+    links: tuple[Link, ...] = ()
+    hypotheses: tuple[Hypothesis, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    evidence_file: str = ""
+    sources: tuple[EvidenceSource, ...] = ()
+    reach: tuple[Reach, ...] = ()
+
+
+class Site(Declared):
+    """One neighborhood: place, partners, what they aim at, and how its data are found."""
+
+    site_id: Id
+    name: str
+    place: str = ""
+    initiative: str = ""
+    lead_agency: str = ""
+    about: str = ""
+    stage: Stage | None = None
+    gateway: Gateway | None = None
+    start: PeriodText | None = None
+    start_note: str = ""
+    population: Population | None = None
+    headline: tuple[Id, ...] = ()
+    units: tuple[Unit, ...] = ()
+    comparison: Comparison | None = None
+    partnership: tuple[Role, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+    key_drivers: tuple[KeyDriver, ...] = ()
+    family_priorities: tuple[str, ...] = ()
+    milestones: tuple[Milestone, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    partners: tuple[Partner, ...] = ()
+    targets: tuple[Target, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    published_figures: tuple[PublishedFigure, ...] = ()
+    sources: tuple[Source, ...] = ()
+    audiences: tuple[Audience, ...] = AUDIENCES
+    contribution: ContributionModel | None = None
+    notes: str = ""
+
+    def solution_starts(self, indicator: str) -> list[tuple[str, str]]:
+        """List (name, start) of the solutions that aim at an indicator and say when they began."""
+        return sorted(
+            (
+                (solution.name, solution.start)
+                for partner in self.partners
+                for solution in partner.solutions
+                if indicator in solution.indicators and solution.start
+            ),
+            key=lambda pair: pair[1],
+        )
+
+    def baseline(self, indicator: str) -> str | None:
+        """Return the baseline period of an indicator, where one is declared."""
+        return next((item.period for item in self.baselines if item.indicator == indicator), None)
+
+    def target(self, indicator: str) -> Target | None:
+        """Return the latest target of an indicator, where one is declared."""
+        targets = [item for item in self.targets if item.indicator == indicator]
+        return max(targets, key=lambda item: item.period, default=None)
+
+
+class _NetworkFile(Declared):
+    network_id: Id
+    name: str
+    about: str = ""
+    synthetic: bool = False
+    minimum_cell: int = Field(default=MINIMUM_CELL, ge=1)
+    reference: dict[str, str] = {}
+    sources: tuple[Source, ...] = ()
+    cite: str = ""
+
+
+class Network(_NetworkFile):
+    """A family of sites that learn together, read from parameters/<network>/."""
+
+    sites: Mapping[str, Site]
+
+    def site(self, site_id: str) -> Site:
+        """Return the site of this id.
+
+        Raises
+        ------
+        ParameterError : the network has no such site; the nearest id is offered.
+        """
+        if site_id not in self.sites:
+            hint = suggestion(site_id, self.sites)
+            raise ParameterError(
+                f"network {self.network_id} has no site {site_id!r}" + (f"; {hint}" if hint else "")
+            )
+        return self.sites[site_id]
+
+
+def read_network(folder: Path, *, dictionary: DataDictionary | None = None) -> Network:
+    """Read network.yml and every file of sites/.
+
+    Parameters
+    ----------
+    folder : parameters/<network>
+    dictionary : where given, every indicator, dimension and milestone kind named must be in it
+
+    Raises
+    ------
+    ParameterError : every problem of every file, each with file, line, key and the mend.
+    """
+    if not (folder / "network.yml").is_file():
+        known = sorted(path.parent.name for path in folder.parent.glob("*/network.yml"))
+        hint = suggestion(folder.name, known)
+        raise ParameterError(
+            f"unknown network {folder.name!r}"
+            + (f"; {hint}" if hint else "; add parameters/<network>/network.yml")
+        )
+    problems: list[str] = []
+    document = read_document(folder / "network.yml")
+    network: _NetworkFile | None = None
+    try:
+        network = build(_NetworkFile, document)
+        if network.network_id != folder.name:
+            problems.append(
+                document.problem(
+                    ("network_id",),
+                    f"`network_id` is {network.network_id!r} but its folder is {folder.name!r}; make them the same",
+                )
+            )
+        if dictionary is not None:
+            problems.extend(_unknown_references(document, network, dictionary))
+    except ParameterError as error:
+        problems.extend(error.problems)
+    sites: dict[str, Site] = {}
+    paths = sorted((folder / "sites").glob("*.yml"))
+    if not paths:
+        problems.append(f"{folder.name}: no site files; add {folder.name}/sites/<site_id>.yml")
+    for path in paths:
+        try:
+            site_document = read_document(path)
+            site = build(Site, site_document)
+        except ParameterError as error:
+            problems.extend(error.problems)
+            continue
+        if site.site_id != path.stem:
+            problems.append(
+                site_document.problem(
+                    ("site_id",),
+                    f"`site_id` is {site.site_id!r} but the file is {path.name}; make them the same",
+                )
+            )
+        if dictionary is not None:
+            problems.extend(_unknown_ids(site_document, dictionary))
+        sites[site.site_id] = site
+    raise_together(ParameterError, problems)
+    assert network is not None
+    return Network(**dict(network), sites=sites)
+
+
+def _unknown_references(
+    document: Document, network: _NetworkFile, dictionary: DataDictionary
+) -> Iterator[str]:
+    for dimension, subgroup in network.reference.items():
+        problem = dictionary.subgroup_problem(dimension, subgroup)
+        if problem:
+            yield document.problem(("reference", dimension), problem)
+
+
+def _unknown_ids(document: Document, dictionary: DataDictionary) -> Iterator[str]:
+    def check(location: Location, indicator: object, known: Mapping[str, object], what: str) -> Iterator[str]:
+        if isinstance(indicator, str) and indicator not in known:
+            hint = suggestion(indicator, known)
+            yield document.problem(
+                location, f"unknown {what} {indicator!r}; {hint or 'add it to data_dictionary/'}"
+            )
+
+    for location, key, value in _walk(document.values, ()):
+        if key in {"indicators", "headline"} and isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from check((*location, index), item, dictionary.indicators, "indicator")
+        elif key == "indicator":
+            yield from check(location, value, dictionary.indicators, "indicator")
+        elif key == "kind" and location[0] == "milestones":
+            yield from check(location, value, dictionary.milestones, "kind of milestone")
+
+
+def _walk(value: object, location: Location) -> Iterator[tuple[Location, str, object]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield (*location, key), key, item
+            yield from _walk(item, (*location, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _walk(item, (*location, index))
