@@ -1,14 +1,14 @@
 """The data dictionary: the ten results, their indicators in every numbering, and the ways a population is split."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from evalkit.documents import Declared, build, read_document, suggestion
-from evalkit.errors import ParameterError
+from evalkit.documents import Declared, Document, ModelT, build, read_document, suggestion
+from evalkit.errors import ParameterError, raise_together
 from evalkit.periods import check_period, period_text
 
 Frequency = Literal["school_year", "year", "quarter", "month"]
@@ -176,56 +176,51 @@ def read_dictionary(folder: Path | None = None) -> DataDictionary:
     """
     home = folder if folder is not None else _find_home()
     problems: list[str] = []
-    parts: dict[str, Declared] = {}
-    for name, model in (("results", _Results), ("indicators", _Indicators), ("dimensions", _Dimensions)):
-        try:
-            document = read_document(home / f"{name}.yml")
-            problems.extend(_repeated(document.path.name, document.values.get(name), document.lines, name))
-            parts[name] = build(model, document)
-        except ParameterError as error:
-            problems.extend(error.problems)
-    if problems:
+    results = _read_part(_Results, home / "results.yml", problems)
+    indicators = _read_part(_Indicators, home / "indicators.yml", problems)
+    dimensions = _read_part(_Dimensions, home / "dimensions.yml", problems)
+    if results is None or indicators is None or dimensions is None or problems:
         raise ParameterError(*problems)
-    results, indicators, dimensions = parts["results"], parts["indicators"], parts["dimensions"]
-    assert isinstance(results, _Results)
-    assert isinstance(indicators, _Indicators)
-    assert isinstance(dimensions, _Dimensions)
     dictionary = DataDictionary(
         results=MappingProxyType({item.result: item for item in results.results}),
         indicators=MappingProxyType({item.id: item for item in indicators.indicators}),
         dimensions=MappingProxyType({item.id: item for item in dimensions.dimensions}),
         milestones=MappingProxyType({item.id: item for item in results.milestones}),
     )
-    problems = [
-        f"indicators.yml: {item.id} must be split by {dimension!r}, which dimensions.yml does not have"
-        for item in indicators.indicators
-        for dimension in item.dimensions
-        if any(part not in dictionary.dimensions for part in dimension.split(CROSSING))
-    ]
-    problems += [
-        f"indicators.yml: {item.id} belongs to result {item.result}, which results.yml does not have"
-        for item in indicators.indicators
-        if item.result is not None and item.result not in dictionary.results
-    ]
-    if problems:
-        raise ParameterError(*problems)
+    raise_together(ParameterError, _dangling(dictionary))
     return dictionary
 
 
-def _repeated(file: str, items: object, lines: Mapping[tuple[str | int, ...], int], name: str) -> list[str]:
-    if not isinstance(items, list):
-        return []
+def _read_part(model: type[ModelT], path: Path, problems: list[str]) -> ModelT | None:
+    try:
+        document = read_document(path)
+        problems.extend(_repeated(document, path.stem))
+        return build(model, document)
+    except ParameterError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _dangling(dictionary: DataDictionary) -> Iterator[str]:
+    for item in dictionary.indicators.values():
+        if item.result is not None and item.result not in dictionary.results:
+            yield f"indicators.yml: {item.id} belongs to result {item.result}, which results.yml does not have"
+        for dimension in item.dimensions:
+            if any(part not in dictionary.dimensions for part in dimension.split(CROSSING)):
+                yield f"indicators.yml: {item.id} is split by {dimension!r}, which dimensions.yml does not have"
+
+
+def _repeated(document: Document, name: str) -> Iterator[str]:
     first: dict[str, int] = {}
-    problems = []
-    for index, item in enumerate(items):
+    items = document.values.get(name)
+    for index, item in enumerate(items if isinstance(items, list) else []):
         key = str(item.get("id", item.get("result", ""))) if isinstance(item, dict) else ""
-        line = lines.get((name, index), 1)
+        line = document.lines.get((name, index), 1)
         if key and key in first:
-            problems.append(
-                f"{file}, line {line}: {key!r} is declared a second time (first on line {first[key]}); remove one"
+            yield document.problem(
+                (name, index), f"{key!r} is declared a second time (first on line {first[key]}); remove one"
             )
         first.setdefault(key, line)
-    return problems
 
 
 def _find_home() -> Path:

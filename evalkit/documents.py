@@ -108,20 +108,18 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 def _plain(
     value: Any, location: Location, lines: dict[Location, int], texts: dict[Location, str], source: list[str]
 ) -> Any:
+    marks: Any = getattr(value, "lc", None)
     if isinstance(value, dict):
         for key in value:
-            line, _ = value.lc.key(key)
-            lines[(*location, key)] = line + 1
-            row, column = value.lc.value(key)
-            texts[(*location, key)] = source[row][column:].split(" #")[0].strip() if row < len(source) else ""
+            row, column = marks.value(key)
+            lines[(*location, key)] = marks.key(key)[0] + 1
+            texts[(*location, key)] = _text_at(source, row, column)
         return {str(key): _plain(item, (*location, key), lines, texts, source) for key, item in value.items()}
     if isinstance(value, list):
         for index in range(len(value)):
-            row, column = value.lc.item(index)
+            row, column = marks.item(index)
             lines[(*location, index)] = row + 1
-            texts[(*location, index)] = (
-                source[row][column:].split(" #")[0].strip() if row < len(source) else ""
-            )
+            texts[(*location, index)] = _text_at(source, row, column)
         return [_plain(item, (*location, index), lines, texts, source) for index, item in enumerate(value)]
     if isinstance(value, bool) or value is None:
         return value
@@ -129,6 +127,10 @@ def _plain(
         if isinstance(value, kind):
             return kind(value)
     return value
+
+
+def _text_at(source: list[str], row: int, column: int) -> str:
+    return source[row][column:].split(" #")[0].strip() if row < len(source) else ""
 
 
 def _location(item: Mapping[str, Any]) -> Location:

@@ -1,4 +1,4 @@
-"""What people declare about a network and its sites; every file under parameters/ in the words of the field."""
+"""What people declare about a network and its sites, in the words of the field: parameters/<network>/."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,8 +14,8 @@ from evalkit.periods import period_text
 DateText = Annotated[str, BeforeValidator(period_text)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
-AUDIENCES = ("internal", "partners", "public")
 Audience = Literal["internal", "partners", "public"]
+AUDIENCES: tuple[Audience, ...] = ("internal", "partners", "public")
 Stage = Literal[
     "planning", "early_implementation", "full_implementation", "reaching_scale", "sustaining_results"
 ]
@@ -317,7 +317,7 @@ class Site(Declared):
     baselines: tuple[Baseline, ...] = ()
     published_figures: tuple[PublishedFigure, ...] = ()
     sources: tuple[Source, ...] = ()
-    audiences: tuple[Audience, ...] = AUDIENCES
+    audiences: tuple[Audience, ...] = ("internal", "partners", "public")
     contribution: ContributionModel | None = None
     notes: str = ""
 
@@ -402,7 +402,7 @@ def read_network(folder: Path, *, dictionary: DataDictionary | None = None) -> N
             problems.append(
                 document.problem(
                     ("network_id",),
-                    f"`network_id` is {network.network_id!r} but its folder is {folder.name!r}; make them the same",
+                    f"`network_id` is {network.network_id!r} but its folder is {folder.name!r}; rename one",
                 )
             )
         if dictionary is not None:
@@ -424,7 +424,7 @@ def read_network(folder: Path, *, dictionary: DataDictionary | None = None) -> N
             problems.append(
                 site_document.problem(
                     ("site_id",),
-                    f"`site_id` is {site.site_id!r} but the file is {path.name}; make them the same",
+                    f"`site_id` is {site.site_id!r} but the file is {path.name}; rename one",
                 )
             )
         if dictionary is not None:

@@ -1,4 +1,4 @@
-"""The contract between the methods and all that follows: one result, tidy frames, files that can be read back."""
+"""The contract between methods and all that follows: one result, tidy frames, files to read back."""
 
 import json
 from collections.abc import Mapping, Sequence
