@@ -1,4 +1,4 @@
-"""The data dictionary: the ten results, their indicators in every numbering, and the ways a population is split."""
+"""The data dictionary: ten results, their indicators in every numbering, the ways a population is split."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -142,12 +142,8 @@ class DataDictionary(Declared):
     def subgroup_problem(self, dimension: str, subgroup: str) -> str:
         """Say what is wrong with a dimension and subgroup, or "" where both are known."""
         if dimension == TOTAL_DIMENSION:
-            known = (
-                ""
-                if subgroup == TOTAL_SUBGROUP
-                else f"subgroup of dimension 'all' is {subgroup!r}; write 'All'"
-            )
-            return known
+            is_total = subgroup == TOTAL_SUBGROUP
+            return "" if is_total else f"subgroup of dimension 'all' is {subgroup!r}; write 'All'"
         parts, names = dimension.split(CROSSING), subgroup.split(CROSSING)
         for part in parts:
             if part not in self.dimensions:
@@ -159,7 +155,8 @@ class DataDictionary(Declared):
             known_names = [item.id for item in self.dimensions[part].subgroups]
             if name not in known_names:
                 hint = suggestion(name, known_names)
-                return f"unknown subgroup {name!r} of {part}; {hint or 'add it to data_dictionary/dimensions.yml'}"
+                mend = hint or "add it to data_dictionary/dimensions.yml"
+                return f"unknown subgroup {name!r} of {part}; {mend}"
         return ""
 
 
@@ -168,7 +165,7 @@ def read_dictionary(folder: Path | None = None) -> DataDictionary:
 
     Parameters
     ----------
-    folder : the folder that holds them; by default data_dictionary/ of the workspace around the working folder
+    folder : the folder that holds them; by default data_dictionary/ of the workspace you are in
 
     Raises
     ------
@@ -204,10 +201,10 @@ def _read_part(model: type[ModelT], path: Path, problems: list[str]) -> ModelT |
 def _dangling(dictionary: DataDictionary) -> Iterator[str]:
     for item in dictionary.indicators.values():
         if item.result is not None and item.result not in dictionary.results:
-            yield f"indicators.yml: {item.id} belongs to result {item.result}, which results.yml does not have"
+            yield f"indicators.yml: {item.id} is under result {item.result}, which results.yml does not have"
         for dimension in item.dimensions:
             if any(part not in dictionary.dimensions for part in dimension.split(CROSSING)):
-                yield f"indicators.yml: {item.id} is split by {dimension!r}, which dimensions.yml does not have"
+                yield f"indicators.yml: {item.id} is split by {dimension!r}; add it to dimensions.yml"
 
 
 def _repeated(document: Document, name: str) -> Iterator[str]:
