@@ -1,4 +1,4 @@
-"""The shipped dictionary against what the field's own lists ask for (domain.md of the project, GPRA 2011 and 2016)."""
+"""The shipped dictionary against the lists of the field: ten results, GPRA 2011 and 2016, StriveTogether."""
 
 from pathlib import Path
 
