@@ -42,15 +42,11 @@ def row_problems(frame: pd.DataFrame, dictionary: DataDictionary) -> Iterator[tu
             f"numerator {row.numerator:g} is above denominator {row.denominator:g}; correct one of them"
         ),
     )
-    for name in ("numerator", "denominator"):
-        counts = frame[name]
-        yield from _each(
-            frame,
-            counts.notna() & (counts != counts.round()) & is_rate,
-            lambda row, name=name: (
-                f"{name} {getattr(row, name):g} is not a whole number; give counts of persons"
-            ),
-        )
+    yield from _each(
+        frame,
+        is_rate & (_is_fraction(numerator) | _is_fraction(denominator)),
+        lambda row: f"{row.numerator:g} of {row.denominator:g} are not whole numbers; give counts of persons",
+    )
     yield from _each(
         frame,
         reported & is_rate & value.isna() & (numerator.isna() | denominator.isna()),
@@ -116,8 +112,8 @@ def _unknown_words(frame: pd.DataFrame, dictionary: DataDictionary) -> Iterator[
         if problem:
             for row in rows:
                 yield row, problem
-    for (name, period), rows in _rows_by(frame, ["indicator", "period"]):
-        declared = dictionary.indicators.get(name)
+    for (indicator, period), rows in _rows_by(frame, ["indicator", "period"]):
+        declared = dictionary.indicators.get(indicator)
         if declared is not None and not is_period_of(period, declared.frequency):
             example = {
                 "school_year": "2019 for 2018-19",
@@ -128,7 +124,7 @@ def _unknown_words(frame: pd.DataFrame, dictionary: DataDictionary) -> Iterator[
             for row in rows:
                 yield (
                     row,
-                    f"period {period!r} of {name} is not a {declared.frequency.replace('_', ' ')}; "
+                    f"period {period!r} of {indicator} is not a {declared.frequency.replace('_', ' ')}; "
                     f"write {example[declared.frequency]}",
                 )
 
@@ -173,6 +169,7 @@ def _rows_by(frame: pd.DataFrame, columns: list[str]) -> Iterator[tuple[tuple[st
 def repeated_keys(
     frame: pd.DataFrame, repeated: np.ndarray, places: np.ndarray, origin: str, word: str
 ) -> Iterator[str]:
+    """Name both lines of every key that stands twice; `repeated` are the positions of the later ones."""
     first: dict[tuple[str, ...], int] = {}
     for position, key in enumerate(zip(*(frame[name] for name in KEY), strict=True)):
         first.setdefault(key, position)

@@ -59,8 +59,8 @@ class IndicatorTable:
     """Indicator values in long format, a row per key, checked, sorted, and never edited.
 
     Make one with `from_frame` or a reader. The columns are `COLUMNS`; the first seven are the key. `period`
-    is ISO text. Totals are rows of dimension "all" and subgroup "All". `status` keeps reported, censored (bounds
-    only), suppressed and missing apart; a zero is a number.
+    is ISO text. Totals are rows of dimension "all" and subgroup "All". `status` keeps reported, censored
+    (bounds only), suppressed and missing apart; a zero is a number.
     """
 
     _frame: pd.DataFrame = field(repr=False)
@@ -166,8 +166,8 @@ class IndicatorTable:
         """Return the rows with `rate`, `rate_low`, `rate_high` and `time`.
 
         `rate` is numerator / denominator as a proportion, or the value of a mean; NaN where only bounds are
-        known. `rate_low` and `rate_high` equal it where it is exact, are the bounds where it is censored, and are
-        NaN where it is suppressed or missing. `time` is the pandas Period.
+        known. `rate_low` and `rate_high` equal it where it is exact, are the bounds where it is censored, and
+        are NaN where it is suppressed or missing. `time` is the pandas Period.
         """
         frame = self.frame
         reported = frame["status"].eq("reported")
