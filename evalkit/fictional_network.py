@@ -80,7 +80,7 @@ SITES = {
     "birchwater": SiteDesign(
         2019, 3100, (0.09, 0.46, 0.18, 0.01, 0.26), 0.66, "",
         (44, 33, 38, 64, 34, 66, 89.0, 60, 63),
-        (0, 0, -8, 5, -4, 0, 1.2, 0, 4), (0, 0, -0.9, 0.8, -0.5, 0, 0.02, 0, 0.5),
+        (0, 0, -8, 9, -4, 0, 1.2, 0, 4), (0, 0, -0.9, 0.8, -0.5, 0, 0.02, 0, 0.5),
     ),
     "cedar-flats": SiteDesign(
         2020, 1900, (0.03, 0.12, 0.58, 0.03, 0.24), 0.75, "",
@@ -109,7 +109,7 @@ SITES = {
     "hawthorn-bend": SiteDesign(
         2022, 4600, (0.07, 0.28, 0.36, 0.02, 0.27), 0.68, "",
         (45, 29, 35, 66, 38, 65, 89.5, 57, 62),
-        (0, 1, 0, 4, -7, 0, 0, 3, 4), (0, 0.2, 0, 0.6, -0.8, 0, 0, 0.5, 0.5),
+        (0, 5, 0, 4, -7, 0, 0, 3, 4), (0, 0.6, 0, 0.6, -0.8, 0, 0, 0.5, 0.5),
     ),
 }  # fmt: skip
 # Elm Crossing was rising before it began, and so was the region: nothing turned there.
@@ -170,7 +170,7 @@ SOLUTIONS = tuple(
         ("ginkgo-row", "ginkgo-broadband-cooperative", "home-broadband", "Home broadband", "policy",
          ("technology_access",), 2022, 0.40),
         ("hawthorn-bend", "hawthorn-readers", "weekend-academy", "Weekend reading academy", "program",
-         ("ela_proficient",), 2022, 0.025),
+         ("ela_proficient",), 2022, 0.012),
         ("hawthorn-bend", "hawthorn-housing", "right-to-stay", "Right-to-stay ordinance", "policy",
          ("mobility", "caregiver_stable_housing"), 2022, 0.60),
         ("hawthorn-bend", "hawthorn-works", "childcare-for-work", "Child care for working families", "family",
