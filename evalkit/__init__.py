@@ -8,3 +8,70 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+
+# public name -> module that holds it
+_HOME = {
+    "open_site": "evalkit.views",
+    "open_network": "evalkit.views",
+    "find_workspace": "evalkit.workspace",
+    "init_workspace": "evalkit.workspace",
+    "check_workspace": "evalkit.workspace",
+    "read_dictionary": "evalkit.dictionary",
+    "read_network": "evalkit.parameters",
+    "read_indicators": "evalkit.readers",
+    "read_edfacts_acgr": "evalkit.readers",
+    "IndicatorTable": "evalkit.indicators",
+    "IndicatorSeries": "evalkit.indicators",
+    "check_quality": "evalkit.quality",
+    "turn_the_curve": "evalkit.its",
+    "interrupted_time_series": "evalkit.its",
+    "fit_series": "evalkit.its",
+    "equity_gaps": "evalkit.equity",
+    "rate_difference": "evalkit.equity",
+    "rate_ratio": "evalkit.equity",
+    "contribution_analysis": "evalkit.contribution",
+    "check_theory": "evalkit.contribution",
+    "comparison_pool": "evalkit.synthesis",
+    "pool_random_effects": "evalkit.synthesis",
+    "compare_sites": "evalkit.synthesis",
+    "learning_review": "evalkit.synthesis",
+    "case_study": "evalkit.synthesis",
+    "release": "evalkit.disclosure",
+    "simulate_network": "evalkit.simulate",
+    "simulate_series": "evalkit.simulate",
+    "Result": "evalkit.results",
+    "read_result": "evalkit.results",
+    "save_result": "evalkit.results",
+    "show": "evalkit.charts.display",
+    "table": "evalkit.charts.display",
+    "prose": "evalkit.charts.display",
+    "bullets": "evalkit.charts.display",
+    "EvalkitError": "evalkit.errors",
+    "ParameterError": "evalkit.errors",
+    "DataError": "evalkit.errors",
+    "DesignError": "evalkit.errors",
+    "RunError": "evalkit.errors",
+    "PublishError": "evalkit.errors",
+}
+
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room the first time it is used."""
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    if not name.startswith("_"):
+        try:
+            return import_module(f"evalkit.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"evalkit.{name}":
+                raise
+    raise AttributeError(f"module 'evalkit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, for completion."""
+    return sorted(__all__)

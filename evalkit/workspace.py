@@ -1,0 +1,164 @@
+"""The workspace: the folder that holds parameters/, data_dictionary/, notebooks/ and outputs/."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from evalkit.dictionary import DataDictionary, read_dictionary
+from evalkit.documents import suggestion
+from evalkit.errors import EvalkitError, ParameterError
+from evalkit.parameters import AUDIENCES, Network, read_network
+
+PARTS = ("data_dictionary", "notebooks", "parameters")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace by its root folder; knows where everything stands."""
+
+    root: Path
+
+    @cached_property
+    def dictionary(self) -> DataDictionary:
+        """The data dictionary of this workspace."""
+        return read_dictionary(self.root / "data_dictionary")
+
+    def networks(self) -> list[str]:
+        """List the networks that have parameters."""
+        return sorted(path.parent.name for path in (self.root / "parameters").glob("*/network.yml"))
+
+    def network_folder(self, network: str) -> Path:
+        """Return parameters/<network>.
+
+        Raises
+        ------
+        ParameterError : there is no such network; the nearest name is offered.
+        """
+        if network not in self.networks():
+            hint = suggestion(network, self.networks())
+            raise ParameterError(
+                f"unknown network {network!r}; {hint or 'add parameters/<network>/network.yml and sites/'}"
+            )
+        return self.root / "parameters" / network
+
+    def network(self, network: str) -> Network:
+        """Read the parameters of a network, checked against the dictionary."""
+        return read_network(self.network_folder(network), dictionary=self.dictionary)
+
+    def outputs(self, network: str, audience: str) -> Path:
+        """Return outputs/<network>/<audience>; it need not exist yet.
+
+        Raises
+        ------
+        ParameterError : the audience is none of internal, partners and public.
+        """
+        if audience not in AUDIENCES:
+            raise ParameterError(f"unknown audience {audience!r}; use one of {', '.join(AUDIENCES)}")
+        return self.root / "outputs" / network / audience
+
+    def data(self, network: str, data: str) -> Path:
+        """Return the folder that holds a network's data: the one named, or outputs/<network>/data.
+
+        Raises
+        ------
+        ParameterError : the folder named does not exist.
+        """
+        if not data:
+            return self.root / "outputs" / network / "data"
+        folder = Path(data)
+        folder = folder if folder.is_absolute() else self.root / folder
+        if not folder.is_dir():
+            raise ParameterError(
+                f"{folder.name}: no such data folder; give the folder that holds the data files"
+            )
+        return folder
+
+
+def find_workspace(start: Path | str | None = None) -> Workspace:
+    """Find the workspace that a folder belongs to, looking upward from it (by default the working folder).
+
+    Raises
+    ------
+    ParameterError : neither it nor a folder above it holds parameters/ and data_dictionary/.
+    """
+    here = Path(start) if start else Path.cwd()
+    for folder in (here.resolve(), *here.resolve().parents):
+        if (folder / "parameters").is_dir() and (folder / "data_dictionary").is_dir():
+            return Workspace(folder)
+    raise ParameterError(
+        f"{here.name or here}: no workspace here or above (it holds parameters/ and data_dictionary/); "
+        "make one with `evalkit init DIR`"
+    )
+
+
+def init_workspace(directory: Path) -> Workspace:
+    """Make a workspace with the data dictionary, the notebooks and the demonstration's parameters.
+
+    Raises
+    ------
+    ParameterError : the folder already holds something.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ParameterError(f"{directory.name}: is not an empty folder; name a new one")
+    shipped = Path(__file__).parent / "_workspace"
+    source = shipped if shipped.is_dir() else Path(__file__).parents[1]
+    half = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(half, ignore_errors=True)
+    for part in PARTS:
+        shutil.copytree(source / part, half / part, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    (half / "outputs").mkdir()
+    if directory.exists():
+        directory.rmdir()
+    half.replace(directory)
+    return Workspace(directory)
+
+
+def check_workspace(workspace: Workspace, *, network: str | None = None, data: str = "") -> list[str]:
+    """List every problem of the dictionary, the parameters, the theories of change and the data.
+
+    Parameters
+    ----------
+    network : the one to check; all of the workspace by default
+    data : the folder with its data files, where they are not in outputs/<network>/data
+
+    Returns
+    -------
+    One sentence for each problem; empty where all is well. Nothing is run and nothing is written.
+    """
+    try:
+        names = [network] if network else workspace.networks()
+        _ = workspace.dictionary, [workspace.network_folder(name) for name in names]
+    except EvalkitError as error:
+        return list(error.problems)
+    return [
+        problem for name in names for problem in _network_problems(workspace, name, data, named=bool(network))
+    ]
+
+
+def _network_problems(workspace: Workspace, name: str, data: str, *, named: bool) -> Iterator[str]:
+    from evalkit.contribution import check_theory
+    from evalkit.views import read_site_table, with_evidence
+
+    try:
+        network = workspace.network(name)
+    except EvalkitError as error:
+        yield from error.problems
+        return
+    for site in network.sites.values():
+        needs_data = any(source.kind != "simulation" for source in (*network.sources, *site.sources))
+        if needs_data and not data and not named:
+            continue
+        try:
+            table = read_site_table(workspace, network, site, data=data, keep_simulation=False)[0]
+            if table.empty:
+                yield f"{site.site_id}: the data hold no row of this site; check its ids and its sources"
+            if site.contribution is not None:
+                complete = with_evidence(workspace, network, site, data=data, keep_simulation=False)
+                yield from (
+                    f"{site.site_id}.yml: {problem}"
+                    for problem in check_theory(complete.contribution, workspace.dictionary)
+                )
+        except EvalkitError as error:
+            yield from error.problems
