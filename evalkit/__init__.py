@@ -54,7 +54,7 @@ _HOME = {
     "PublishError": "evalkit.errors",
 }
 
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+__all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> Any:
