@@ -1,1 +1,1 @@
-"""Across sites: comparison, pooling, the learning review, and the case study that brings one site together."""
+"""Across sites: comparison, pooling, the learning review, and the case study of one site."""
