@@ -15,7 +15,7 @@ _HOME = {
     "open_network": "evalkit.views",
     "find_workspace": "evalkit.workspace",
     "init_workspace": "evalkit.workspace",
-    "check_workspace": "evalkit.workspace",
+    "check_workspace": "evalkit.audit",
     "read_dictionary": "evalkit.dictionary",
     "read_network": "evalkit.parameters",
     "read_indicators": "evalkit.readers",

@@ -1,14 +1,13 @@
 """The workspace: the folder that holds parameters/, data_dictionary/, notebooks/ and outputs/."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from evalkit.dictionary import DataDictionary, read_dictionary
 from evalkit.documents import suggestion
-from evalkit.errors import EvalkitError, ParameterError
+from evalkit.errors import ParameterError
 from evalkit.parameters import AUDIENCES, Network, read_network
 
 PARTS = ("data_dictionary", "notebooks", "parameters")
@@ -113,52 +112,3 @@ def init_workspace(directory: Path) -> Workspace:
         directory.rmdir()
     half.replace(directory)
     return Workspace(directory)
-
-
-def check_workspace(workspace: Workspace, *, network: str | None = None, data: str = "") -> list[str]:
-    """List every problem of the dictionary, the parameters, the theories of change and the data.
-
-    Parameters
-    ----------
-    network : the one to check; all of the workspace by default
-    data : the folder with its data files, where they are not in outputs/<network>/data
-
-    Returns
-    -------
-    One sentence for each problem; empty where all is well. Nothing is run and nothing is written.
-    """
-    try:
-        names = [network] if network else workspace.networks()
-        _ = workspace.dictionary, [workspace.network_folder(name) for name in names]
-    except EvalkitError as error:
-        return list(error.problems)
-    return [
-        problem for name in names for problem in _network_problems(workspace, name, data, named=bool(network))
-    ]
-
-
-def _network_problems(workspace: Workspace, name: str, data: str, *, named: bool) -> Iterator[str]:
-    from evalkit.contribution import check_theory
-    from evalkit.views import read_site_table, with_evidence
-
-    try:
-        network = workspace.network(name)
-    except EvalkitError as error:
-        yield from error.problems
-        return
-    for site in network.sites.values():
-        needs_data = any(source.kind != "simulation" for source in (*network.sources, *site.sources))
-        if needs_data and not data and not named:
-            continue
-        try:
-            table = read_site_table(workspace, network, site, data=data, keep_simulation=False)[0]
-            if table.empty:
-                yield f"{site.site_id}: the data hold no row of this site; check its ids and its sources"
-            if site.contribution is not None:
-                complete = with_evidence(workspace, network, site, data=data, keep_simulation=False)
-                yield from (
-                    f"{site.site_id}.yml: {problem}"
-                    for problem in check_theory(complete.contribution, workspace.dictionary)
-                )
-        except EvalkitError as error:
-            yield from error.problems
