@@ -1,0 +1,354 @@
+"""Run a plan in processes side by side, keep a site's trouble from the others, and report how all ended."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from evalkit.runs.kernels import Receipt, run_notebook, start_worker
+from evalkit.runs.plan import NotebookRun, Plan
+from evalkit.runs.record import (
+    PARTIAL,
+    describe_inputs,
+    result_files,
+    run_state,
+    site_is_there,
+    withdraw,
+    write_record,
+    write_whole,
+)
+
+NOTEBOOK_TIME_LIMIT = 600.0  # seconds for one notebook; the slowest of the demo takes about 5
+WORKER_ATTEMPTS = 2  # a run whose worker process is lost is tried once more
+SIGNAL_CHECK = 0.2  # seconds between two looks at whether the run was asked to stop
+STOP_GRACE = 10.0  # seconds for the runs under way to save what they have
+
+Outcome = Literal["done", "up to date", "failed", "interrupted", "not run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRow:
+    """How one planned run ended.
+
+    Attributes
+    ----------
+    site_id : "network" for a network notebook
+    seconds : wall time; 0 where nothing ran
+    where : the failed notebook that was kept, relative to the workspace; "" where there is none
+    error : one line; "" when all is well
+    """
+
+    site_id: str
+    notebook: str
+    status: Outcome
+    seconds: float = 0.0
+    where: str = ""
+    error: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the run's outputs are there and rest on today's inputs."""
+        return self.status in ("done", "up to date")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """How a batch run ended.
+
+    Attributes
+    ----------
+    rows : one for each planned run, in the plan's order
+    stopped_by : number of the signal that ended the batch early; None when it came to its end
+    """
+
+    rows: tuple[RunRow, ...]
+    stopped_by: int | None = None
+
+    @property
+    def problems(self) -> tuple[RunRow, ...]:
+        """The rows that did not end well."""
+        return tuple(row for row in self.rows if not row.is_well)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEvent:
+    """Something to show while a batch runs: a run that starts (`row` is None), or one that has ended."""
+
+    run: NotebookRun
+    row: RunRow | None = None
+
+
+def run_plan(
+    plan: Plan,
+    *,
+    jobs: int | None = None,
+    time_limit: float = NOTEBOOK_TIME_LIMIT,
+    force: bool = False,
+    tell: Callable[[RunEvent], None] = lambda event: None,
+) -> RunReport:
+    """Run the sites' notebooks side by side, then the network's, and report how each ended.
+
+    A run that is up to date is skipped. After a failure the rest of that site is not run, the other sites
+    go on, and the network notebooks run over the sites that are there. What an earlier run had left for a
+    failed notebook, and for those of the site that would have come after it, is removed: nothing in
+    `outputs/` rests on a notebook that no longer runs. A run stopped from outside leaves earlier outputs
+    as they are.
+
+    Parameters
+    ----------
+    jobs : notebooks at a time; None for the number of cores
+    time_limit : seconds for each notebook
+    force : run also what is up to date
+    tell : called in this process whenever a run starts or ends
+
+    Returns
+    -------
+    A report; nothing is raised for a notebook that fails. The same rows stand in `runs.jsonl` of the
+    plan's folder.
+    """
+    for partial in plan.folder.rglob(f"*{PARTIAL}"):
+        partial.unlink(missing_ok=True)
+    with _stop_signals() as stopped_by, _Pool(jobs=jobs or core_count()) as pool:
+        batch = _Batch(plan, pool=pool, time_limit=time_limit, force=force, tell=tell, stopped_by=stopped_by)
+        batch.run(plan.chains)
+        if plan.chains and not any(site_is_there(plan, site_id) for site_id in plan.site_ids):
+            batch.leave(plan.network_runs, "no site has a finished notebook")
+        else:
+            batch.run([plan.network_runs])
+    report = RunReport(
+        rows=tuple(batch.rows[run] for run in plan.runs), stopped_by=next(iter(stopped_by), None)
+    )
+    lines = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in report.rows)
+    write_whole(plan.folder / "runs.jsonl", lines)
+    return report
+
+
+def core_count() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class _UnderWay:
+    run: NotebookRun
+    rest: deque[NotebookRun]
+    inputs: Mapping[str, Any]
+    results_before: Mapping[Path, int]
+
+
+class _Batch:
+    """The runs of one plan that are waiting, under way and ended."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        pool: "_Pool",
+        time_limit: float,
+        force: bool,
+        tell: Callable[[RunEvent], None],
+        stopped_by: Sequence[int],
+    ) -> None:
+        self.plan = plan
+        self.pool = pool
+        self.time_limit = time_limit
+        self.force = force
+        self.tell = tell
+        self.stopped_by = stopped_by
+        self.rows: dict[NotebookRun, RunRow] = {}
+        self.ready: deque[tuple[NotebookRun, deque[NotebookRun]]] = deque()
+        self.under_way: dict[Future[Receipt], _UnderWay] = {}
+        self.lost: Counter[NotebookRun] = Counter()
+
+    def run(self, chains: Sequence[Sequence[NotebookRun]]) -> None:
+        """Take every chain as far as it goes."""
+        for chain in chains:
+            self._advance(deque(chain))
+        while not self.stopped_by and (self.ready or self.under_way):
+            # no more than there are workers: a run that waits inside the pool could not be held back
+            while self.ready and len(self.under_way) < self.pool.jobs:
+                self._submit(*self.ready.popleft())
+            self._settle_finished(timeout=SIGNAL_CHECK)
+        if self.stopped_by:
+            self._stop()
+            self.leave(
+                [run for chain in chains for run in chain if run not in self.rows], "the run was stopped"
+            )
+
+    def _stop(self) -> None:
+        self.ready.clear()
+        self.pool.interrupt()
+        while self.under_way and self._settle_finished(timeout=STOP_GRACE):
+            pass
+        for entry in self.under_way.values():
+            self._settle(entry, _interrupted())
+        self.under_way.clear()
+        self.pool.kill()
+
+    def leave(self, runs: Sequence[NotebookRun], reason: str) -> None:
+        """Report runs as not run."""
+        for run in runs:
+            self._end(run, status="not run", error=reason)
+
+    def _advance(self, rest: deque[NotebookRun]) -> None:
+        while rest and not self.stopped_by:
+            run = rest.popleft()
+            if self.force or run_state(self.plan, run).state != "done":
+                self.ready.append((run, rest))
+                return
+            self._end(run, status="up to date")
+
+    def _submit(self, run: NotebookRun, rest: deque[NotebookRun]) -> None:
+        entry = _UnderWay(
+            run=run, rest=rest, inputs=describe_inputs(self.plan, run), results_before=result_files(run)
+        )
+        future = self.pool.submit(run, root=self.plan.root, time_limit=self.time_limit)
+        self.under_way[future] = entry
+        self.tell(RunEvent(run=run))
+
+    def _settle_finished(self, *, timeout: float) -> bool:
+        finished, _ = wait(self.under_way, timeout=timeout, return_when=FIRST_COMPLETED)
+        for future in finished:
+            entry = self.under_way.pop(future)
+            try:
+                receipt = future.result()
+            except BrokenProcessPool:
+                self._settle_lost(entry)
+            else:
+                self._settle(entry, receipt)
+        return bool(finished)
+
+    def _settle_lost(self, entry: _UnderWay) -> None:
+        self.lost[entry.run] += 1
+        if self.stopped_by:
+            self._settle(entry, _interrupted())
+        elif self.lost[entry.run] < WORKER_ATTEMPTS:
+            self.ready.appendleft((entry.run, entry.rest))
+        else:
+            error = "the process that ran it was killed (out of memory?)"
+            self._settle(entry, Receipt(status="failed", error=error, saved=None, seconds=0.0))
+
+    def _settle(self, entry: _UnderWay, receipt: Receipt) -> None:
+        """Put the record beside the outputs, take away what no longer holds, and go on with the site."""
+        run = entry.run
+        made = {
+            path for path, changed in result_files(run).items() if entry.results_before.get(path) != changed
+        }
+        if receipt.status == "failed":
+            for path in made:
+                path.unlink()
+            for stale in (run, *entry.rest):
+                withdraw(self.plan, stale)
+            write_record(self.plan, run, entry.inputs, status="failed", error=receipt.error, outputs=())
+        elif receipt.status == "done":
+            outputs = {run.output, *made}
+            write_record(self.plan, run, entry.inputs, status="done", error="", outputs=outputs)
+        self._end(run, receipt)
+        if receipt.status == "done":
+            self._advance(entry.rest)
+        else:
+            self.leave(entry.rest, f"{run.name} did not end well")
+
+    def _end(
+        self, run: NotebookRun, receipt: Receipt | None = None, *, status: Outcome = "done", error: str = ""
+    ) -> None:
+        if receipt is not None:
+            status, error = receipt.status, receipt.error
+        kept = receipt.saved if receipt is not None and status != "done" else None
+        self.rows[run] = RunRow(
+            site_id=run.site_id or "network",
+            notebook=run.name,
+            status=status,
+            seconds=round(receipt.seconds, 2) if receipt is not None else 0.0,
+            where=kept.relative_to(self.plan.root).as_posix() if kept else "",
+            error=error,
+        )
+        self.tell(RunEvent(run=run, row=self.rows[run]))
+
+
+def _interrupted() -> Receipt:
+    return Receipt(status="interrupted", error="the run was stopped from outside", saved=None, seconds=0.0)
+
+
+class _Pool:
+    """Worker processes that can be interrupted, killed, and made anew when one is lost."""
+
+    def __init__(self, *, jobs: int) -> None:
+        self.jobs = jobs
+
+    def __enter__(self) -> "_Pool":
+        self.scratch = Path(tempfile.mkdtemp(prefix="evalkit-"))
+        self.others = set(multiprocessing.active_children())
+        self.executor = self._new_executor()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if exception[0] is not None:
+            self.kill()
+        self.executor.shutdown(wait=True, cancel_futures=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def submit(self, run: NotebookRun, *, root: Path, time_limit: float) -> Future[Receipt]:
+        """Queue a run."""
+        try:
+            return self.executor.submit(run_notebook, run, root=root, time_limit=time_limit)
+        except BrokenProcessPool:
+            self.executor.shutdown(wait=True)
+            self.executor = self._new_executor()
+            return self.executor.submit(run_notebook, run, root=root, time_limit=time_limit)
+
+    def interrupt(self) -> None:
+        """Ask every worker to save what it has."""
+        for worker in self._workers():
+            if worker.pid is not None:
+                os.kill(worker.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """End every worker; each takes its kernel along."""
+        for worker in self._workers():
+            worker.terminate()
+        for worker in self._workers():
+            worker.join(1)
+            worker.kill()
+
+    def _workers(self) -> list[multiprocessing.process.BaseProcess]:
+        return [process for process in multiprocessing.active_children() if process not in self.others]
+
+    def _new_executor(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self.jobs,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=start_worker,
+            initargs=(self.scratch,),
+        )
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in a list instead of being torn down by them."""
+    caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+    before = {
+        number: signal.signal(number, lambda signum, frame: caught.append(signum))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

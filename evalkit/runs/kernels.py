@@ -1,0 +1,306 @@
+"""One notebook in one kernel: what a worker process does, from the source notebook to the saved outcome."""
+
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import parent_process
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import Any, Literal
+from uuid import uuid4
+
+from evalkit.runs.plan import NotebookRun
+from evalkit.runs.record import write_whole
+
+KERNEL = "python3"
+KERNEL_START_LIMIT = 60  # seconds; a kernel is ready in about half a second, a laptop waking up takes longer
+LOST_KERNEL_ATTEMPTS = (
+    2  # a kernel that dies is tried once more: a lost port or a short memory may not come back
+)
+ERROR_LENGTH = 240  # characters of an error that fit a line of the table of failures
+SOCKET_PATH_LENGTH = 100  # bytes; Unix allows 104 to 108 for the path of a socket
+
+# Set before any kernel starts. A fixed hash seed keeps the order of sets, and so a notebook's bytes.
+KERNEL_ENVIRONMENT = {
+    "MPLBACKEND": "agg",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "JUPYTER_PREFER_ENV_PATH": "1",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+
+Status = Literal["done", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """How one run ended.
+
+    Attributes
+    ----------
+    status : "done" only when every code cell ran without an error and the notebook is saved
+    error : one line; "" when done
+    saved : the executed notebook, or the failed one that is kept; None where nothing could be written
+    seconds : wall time, with the kernel's start and end
+    """
+
+    status: Status
+    error: str
+    saved: Path | None
+    seconds: float
+
+
+@dataclass
+class _Attempt:
+    """What is known of a run under way: the notebook as far as it came, and who holds its kernel."""
+
+    notebook: Any = None
+    client: Any = None
+    group: int | None = None
+    ended: BaseException | None = field(default=None, repr=False)
+
+    def kill_kernel(self) -> None:
+        """End the kernel and all that it started."""
+        with suppress(AttributeError):
+            self.group = self.client.km.provisioner.pgid or self.group
+        if self.group and hasattr(os, "killpg") and self.group != os.getpgrp():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.group, signal.SIGKILL)
+
+
+_attempt: _Attempt | None = None
+
+
+def start_worker(scratch: Path) -> None:
+    """Make this process fit to run notebooks; `scratch` takes the kernels' connection files.
+
+    SIGINT ends the run under way and keeps what it has; SIGTERM, or the end of the parent, ends the process
+    and its kernel at once. The process leaves the terminal's group, so that only the parent hears Ctrl-C.
+    """
+    if hasattr(os, "setsid"):
+        os.setsid()
+    os.environ.update(
+        KERNEL_ENVIRONMENT, JUPYTER_RUNTIME_DIR=str(scratch), IPYTHONDIR=str(scratch / "ipython")
+    )
+    # jsonschema can do without; importing it builds a grammar, 1 s for each worker
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _terminate)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def run_notebook(run: NotebookRun, *, root: Path, time_limit: float) -> Receipt:
+    """Run a notebook from top to bottom and save it whole.
+
+    A run that ended well stands at `run.output`; one that did not is kept as `<name>.failed.ipynb` beside
+    it, with the error where it happened. An earlier file at `run.output` is left for the caller to judge.
+
+    Parameters
+    ----------
+    root : working folder of the kernel
+    time_limit : seconds for the whole notebook
+    """
+    started = monotonic()
+    status: Status
+    for _ in range(LOST_KERNEL_ATTEMPTS):
+        attempt = _execute(run, root=root, time_limit=time_limit, deadline=started + time_limit)
+        if not _kernel_was_lost(attempt.ended):
+            break
+    if isinstance(attempt.ended, KeyboardInterrupt):
+        status, error = "interrupted", "the run was stopped from outside"
+    else:
+        error = _explain(attempt, time_limit=time_limit)
+        status = "failed" if error else "done"
+    failed = run.output.with_name(f"{run.name}.failed.ipynb")
+    saved: Path | None = None
+    try:
+        if attempt.notebook is not None:
+            target = failed if error else run.output
+            write_whole(target, _to_text(attempt.notebook, run, status=status, error=error))
+            saved = target
+    except OSError as trouble:
+        status = "failed"
+        mend = "make room or mend the folder, and run again"
+        error = error or f"cannot save {run.output.name}: {trouble.strerror}; {mend}"
+    if not error:
+        failed.unlink(missing_ok=True)
+    return Receipt(status=status, error=error, saved=saved, seconds=monotonic() - started)
+
+
+def _execute(run: NotebookRun, *, root: Path, time_limit: float, deadline: float) -> _Attempt:
+    global _attempt
+    attempt = _attempt = _Attempt()
+    try:
+        import nbformat
+        import papermill
+        from papermill.exceptions import PapermillExecutionError
+
+        _register_engine()
+        attempt.notebook = nbformat.read(run.notebook, as_version=4)  # type: ignore[no-untyped-call]
+        # the error of a cell is in the notebook, where `_explain` finds it
+        with suppress(PapermillExecutionError):
+            # a notebook in and no path out: papermill would format braces in a path, and write in place
+            papermill.execute_notebook(
+                attempt.notebook,
+                None,
+                parameters=run.parameters,
+                engine_name="evalkit",
+                kernel_name=KERNEL,
+                request_save_on_cell_execute=False,
+                progress_bar=False,
+                start_timeout=KERNEL_START_LIMIT,
+                cwd=root,
+                attempt=attempt,
+                deadline=deadline,
+            )
+    except (Exception, KeyboardInterrupt) as trouble:  # noqa: BLE001 (anything may come out of a dying kernel)
+        attempt.ended = trouble
+    finally:
+        _attempt = None
+        attempt.kill_kernel()
+    return attempt
+
+
+def _register_engine() -> None:
+    """Give papermill an engine that records no clock, ends the kernel at once, and hands out its notebook."""
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import Engine, papermill_engines
+    from traitlets.config import Config
+
+    class EvalkitEngine(Engine):  # type: ignore[misc]
+        @classmethod
+        def execute_managed_notebook(
+            cls,
+            nb_man: Any,
+            kernel_name: str,
+            *,
+            attempt: _Attempt,
+            deadline: float,
+            start_timeout: int,
+            **_: Any,
+        ) -> None:
+            def note_group(**_: Any) -> None:
+                attempt.group = attempt.client.km.provisioner.pgid
+
+            attempt.notebook = nb_man.nb
+            attempt.client = PapermillNotebookClient(
+                nb_man,
+                kernel_name=kernel_name,
+                startup_timeout=start_timeout,
+                timeout_func=lambda cell: max(1, round(deadline - monotonic())),
+                force_raise_errors=True,
+                record_timing=False,
+                coalesce_streams=True,
+                shutdown_kernel="immediate",
+                on_notebook_start=note_group,
+                config=Config({"KernelManager": _connection()}),
+            )
+            attempt.client.execute()
+
+    papermill_engines.register("evalkit", EvalkitEngine)
+
+
+def _connection() -> dict[str, str]:
+    """Prefer sockets in the scratch folder: a TCP port is picked before it is bound, so kernels can clash."""
+    stem = Path(os.environ["JUPYTER_RUNTIME_DIR"]) / uuid4().hex
+    if sys.platform != "linux" or len(f"{stem}-ipc-5".encode()) > SOCKET_PATH_LENGTH:
+        return {}
+    # without a file of its own every kernel would use the sockets kernel-ipc-1 to -5 of the working folder
+    return {"transport": "ipc", "connection_file": f"{stem}.json"}
+
+
+def _kernel_was_lost(ended: BaseException | None) -> bool:
+    # nbclient's DeadKernelError is a RuntimeError, and so is a kernel that never answers
+    return isinstance(ended, RuntimeError)
+
+
+def _explain(attempt: _Attempt, *, time_limit: float) -> str:
+    """Say in one line why the run did not end well; "" when it did."""
+    if attempt.notebook is None:
+        return _one_line(f"{type(attempt.ended).__name__}: {attempt.ended}")
+    cells = [cell for cell in attempt.notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for number, cell in enumerate(cells, start=1):
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                return _one_line(f"code cell {number}: {output.ename}: {output.evalue}")
+    begun = [number for number, cell in enumerate(cells, start=1) if _has_begun(cell)]
+    place = f"code cell {begun[-1]}" if begun else "before the first code cell"
+    if isinstance(attempt.ended, TimeoutError):
+        return f"{place}: not finished within the limit of {time_limit:g} s for a notebook"
+    if _kernel_was_lost(attempt.ended):
+        return f"{place}: the kernel died {LOST_KERNEL_ATTEMPTS} times (out of memory, a crash or os._exit)"
+    if attempt.ended is not None:
+        return _one_line(f"{place}: {type(attempt.ended).__name__}: {attempt.ended}")
+    ran = sum(cell.execution_count is not None for cell in cells)
+    if ran < len(cells):
+        return f"{place}: the notebook ended after {ran} of {len(cells)} code cells; every one must run"
+    return ""
+
+
+def _has_begun(cell: Any) -> bool:
+    return bool(cell.metadata.get("papermill", {}).get("start_time"))
+
+
+def _one_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    more = f" (and {len(lines) - 1} more lines)" if len(lines) > 1 else ""
+    return lines[0][:ERROR_LENGTH] + more
+
+
+def _to_text(notebook: Any, run: NotebookRun, *, status: Status, error: str) -> str:
+    """Lay out an executed notebook so that the same run gives the same bytes: no clock, path or random id."""
+    import nbformat
+    from papermill.execute import ERROR_MARKER_TAG
+
+    notebook.cells = [
+        cell for cell in notebook.cells if ERROR_MARKER_TAG not in cell.metadata.get("tags", [])
+    ]
+    if error:
+        _mark_failure(notebook, error)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata["evalkit"] = {
+        "notebook": run.name,
+        "parameters": dict(run.parameters),
+        "status": status,
+    }
+    text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    return text + "\n"
+
+
+def _mark_failure(notebook: Any, error: str) -> None:
+    from nbformat.v4 import new_markdown_cell, new_output
+
+    begun = [cell for cell in notebook.cells if cell.cell_type == "code" and _has_begun(cell)]
+    if begun and not any(output.output_type == "error" for output in begun[-1].outputs):
+        mark = {"ename": "NotebookRunError", "evalue": error, "traceback": [error]}
+        begun[-1].outputs.append(new_output("error", **mark))  # type: ignore[no-untyped-call]
+    notice = f"**This run did not end well.** {error}"
+    notebook.cells.insert(0, new_markdown_cell(notice, id="run-failure"))  # type: ignore[no-untyped-call]
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    if _attempt is not None:
+        raise KeyboardInterrupt
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    if _attempt is not None:
+        _attempt.kill_kernel()
+    os._exit(128 + signum)
+
+
+def _follow_parent() -> None:
+    """End with the parent, however it ended; a pool's workers would otherwise wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        _terminate(signal.SIGTERM, None)

@@ -1,0 +1,257 @@
+"""Which notebooks to run for one network and audience, in which order, with which parameters."""
+
+import ast
+import difflib
+import json
+import keyword
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalkit.errors import ParameterError, raise_together
+
+IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
+NOTEBOOK_NAME = re.compile(r"[0-9]+_[a-z0-9][a-z0-9_-]*")
+PARAMETERS_TAG = "parameters"
+
+# Folders of outputs/<network>/ and outputs/<network>/<audience>/ that are not a site's.
+RESERVED_SITE_IDS = frozenset({"network", "site"})
+RESERVED_AUDIENCES = frozenset({"data"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotebookRun:
+    """One notebook to run once.
+
+    Attributes
+    ----------
+    name : the notebook's file name without its ending, e.g. "2_turn_the_curve"
+    notebook : the source notebook
+    output : where the executed notebook goes, always `<folder>/notebooks/<name>.ipynb`
+    parameters : values for the notebook's parameters cell, all text
+    site_id : None for a network notebook
+    """
+
+    name: str
+    notebook: Path
+    output: Path
+    parameters: dict[str, str] = field(hash=False)
+    site_id: str | None
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds this site's (or the network's) notebooks, results and run records."""
+        return self.output.parent.parent
+
+    @property
+    def label(self) -> str:
+        """The run's name for a person, e.g. "alder-park/2_turn_the_curve"."""
+        return f"{self.site_id or 'network'}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything one batch run does.
+
+    Attributes
+    ----------
+    root : the workspace; notebooks run with it as their working folder
+    data : the data folder as the notebooks are told, relative to the root; "" for the network's own
+    site_ids : every site of the network, chosen or not
+    chains : a tuple of runs for each chosen site; a run needs those before it, a chain needs no other
+    network_runs : run in order once every chain has ended
+    """
+
+    root: Path
+    network_id: str
+    audience: str
+    data: str
+    site_ids: tuple[str, ...]
+    chains: tuple[tuple[NotebookRun, ...], ...]
+    network_runs: tuple[NotebookRun, ...]
+
+    @property
+    def runs(self) -> tuple[NotebookRun, ...]:
+        """Every run: the sites' in the network's order, then the network's."""
+        return (*(run for chain in self.chains for run in chain), *self.network_runs)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds all that is made for this network and audience."""
+        return self.root / "outputs" / self.network_id / self.audience
+
+
+def plan_runs(
+    root: Path,
+    *,
+    network_id: str,
+    site_ids: Sequence[str],
+    audience: str = "public",
+    data: Path | None = None,
+    sites: Sequence[str] = (),
+    notebooks: Sequence[str] = (),
+) -> Plan:
+    """Lay out the runs of one network for one audience, and check every notebook's parameters.
+
+    Parameters
+    ----------
+    root : the workspace; its `notebooks/site` and `notebooks/network` hold what can be run
+    site_ids : every site of the network, in the order in which reports name them
+    data : a folder with the network's data files; None for the network's own
+    sites, notebooks : run only these; empty means all
+
+    Returns
+    -------
+    A plan with at least one run. A site's notebooks are in the order of their numbers.
+
+    Raises
+    ------
+    ParameterError : an id that cannot name a folder, an unknown site or notebook, a data folder that is not
+        there, no notebook, or a notebook whose parameters cell is absent or lacks a parameter; every
+        problem at once.
+    """
+    root = root.resolve()
+    site_notebooks = _find_notebooks(root / "notebooks" / "site")
+    network_notebooks = _find_notebooks(root / "notebooks" / "network")
+    every_name = [path.stem for path in (*site_notebooks, *network_notebooks)]
+    problems = [
+        *_identifier_problems(network_id, "network"),
+        *_identifier_problems(audience, "audience", reserved=RESERVED_AUDIENCES),
+        *(
+            p
+            for site_id in site_ids
+            for p in _identifier_problems(site_id, "site", reserved=RESERVED_SITE_IDS)
+        ),
+        *_unknown(sites, site_ids, f"site of {network_id}"),
+        *_unknown(notebooks, every_name, "notebook"),
+    ]
+    if not every_name:
+        problems.append(
+            f"{root / 'notebooks'}: no notebook in site/ or network/; `evalkit init` makes a full workspace"
+        )
+    if data is not None and not data.is_dir():
+        problems.append(f"{data}: no such data folder")
+    raise_together(ParameterError, problems)
+
+    told = "" if data is None else Path(os.path.relpath(data.resolve(), root)).as_posix()
+    folder = root / "outputs" / network_id / audience
+
+    def run(path: Path, site_id: str | None) -> NotebookRun:
+        place = {} if site_id is None else {"site_id": site_id}
+        return NotebookRun(
+            name=path.stem,
+            notebook=path,
+            output=folder / (site_id or "network") / "notebooks" / path.name,
+            parameters={"network": network_id, **place, "audience": audience, "data": told},
+            site_id=site_id,
+        )
+
+    chosen_sites = [site_id for site_id in site_ids if not sites or site_id in sites]
+    chosen = [path for path in site_notebooks if not notebooks or path.stem in notebooks]
+    plan = Plan(
+        root=root,
+        network_id=network_id,
+        audience=audience,
+        data=told,
+        site_ids=tuple(site_ids),
+        chains=tuple(tuple(run(path, site_id) for path in chosen) for site_id in chosen_sites)
+        if chosen
+        else (),
+        network_runs=tuple(
+            run(path, None) for path in network_notebooks if not notebooks or path.stem in notebooks
+        ),
+    )
+    first_of_each = {item.notebook: item for item in plan.runs}.values()
+    raise_together(ParameterError, (p for item in first_of_each for p in _parameter_problems(item)))
+    return plan
+
+
+def notebook_parameters(path: Path) -> frozenset[str]:
+    """Read the names that a notebook's parameters cell assigns.
+
+    Raises
+    ------
+    ParameterError : the file is no notebook, has no cell or several cells tagged "parameters", or that
+        cell is not Python.
+    """
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        tagged = [cell for cell in cells if PARAMETERS_TAG in cell["metadata"].get("tags", [])]
+        sources = ["".join(cell["source"]) for cell in tagged]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ParameterError(f"{path}: not a readable notebook ({type(error).__name__})") from error
+    if len(sources) != 1:
+        found = "no cell" if not sources else f"{len(sources)} cells"
+        raise ParameterError(
+            f"{path}: {found} tagged 'parameters'; tag exactly one, the one with the default values"
+        )
+    try:
+        body = ast.parse(sources[0]).body
+    except SyntaxError as error:
+        raise ParameterError(
+            f"{path}: the parameters cell is not Python (its line {error.lineno})"
+        ) from error
+    targets: list[ast.expr] = []
+    for statement in body:
+        if isinstance(statement, ast.Assign):
+            targets.extend(statement.targets)
+        elif isinstance(statement, ast.AnnAssign):
+            targets.append(statement.target)
+    return frozenset(target.id for target in targets if isinstance(target, ast.Name))
+
+
+def _find_notebooks(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("*.ipynb"))
+    raise_together(
+        ParameterError,
+        (
+            f"{path}: a notebook that runs in batch is named by a number and small letters, "
+            f"such as 7_home_visits.ipynb; rename it or move it out of this folder"
+            for path in paths
+            if not NOTEBOOK_NAME.fullmatch(path.stem)
+        ),
+    )
+    return sorted(paths, key=lambda path: (int(path.stem.partition("_")[0]), path.stem))
+
+
+def _parameter_problems(run: NotebookRun) -> Iterable[str]:
+    try:
+        known = notebook_parameters(run.notebook)
+    except ParameterError as error:
+        return error.problems
+    problems = []
+    for name, value in run.parameters.items():
+        if not name.isidentifier() or keyword.iskeyword(name):
+            problems.append(f"{run.notebook}: {name!r} cannot be the name of a parameter")
+        elif name not in known:
+            problems.append(
+                f'{run.notebook}: the parameters cell has no {name!r}; add `{name} = ""` to it '
+                f"(it has {', '.join(sorted(known)) or 'none'})"
+            )
+        elif not isinstance(value, str):
+            problems.append(
+                f"{run.notebook}: parameter {name!r} is {value!r}; parameters are text, so quote it"
+            )
+    return problems
+
+
+def _identifier_problems(value: str, what: str, *, reserved: frozenset[str] = frozenset()) -> list[str]:
+    if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
+        return [
+            f"{what} id {value!r}: use small letters, digits, '-' and '_', starting with a letter or digit"
+        ]
+    if value in reserved:
+        return [f"{what} id {value!r} is the name of a folder that evalkit makes; choose another"]
+    return []
+
+
+def _unknown(asked: Sequence[str], known: Sequence[str], what: str) -> list[str]:
+    problems = []
+    for name in asked:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            mend = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+            problems.append(f"no {what} {name!r}; {mend}")
+    return problems

@@ -1,0 +1,237 @@
+"""What a run leaves beside its outputs: inputs and outputs with hashes, versions, how it ended; no clock."""
+
+import functools
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import evalkit
+from evalkit.runs.plan import NotebookRun, Plan
+
+LIBRARIES = ("matplotlib", "numpy", "pandas", "papermill", "scipy", "seaborn", "statsmodels")
+PARTIAL = ".partial"
+
+State = Literal["done", "stale", "failed", "never run"]
+
+
+class RunState(NamedTuple):
+    """How a planned run stands now: its state, and the reason where it is not done."""
+
+    run: NotebookRun
+    state: State
+    reason: str
+
+
+def run_states(plan: Plan) -> tuple[RunState, ...]:
+    """Say for every planned run whether what it left is there and still rests on today's inputs."""
+    return tuple(run_state(plan, run) for run in plan.runs)
+
+
+def run_state(plan: Plan, run: NotebookRun) -> RunState:
+    """Compare a run's record with the inputs as they are now.
+
+    "done" means that notebook, parameters, every input file, evalkit's source and the libraries are those of
+    the record, and that every output is there unchanged.
+    """
+    record = read_record(run)
+    if record is None:
+        return RunState(run, "never run", "")
+    if record["status"] != "done":
+        return RunState(run, record["status"], record["error"])
+    now = describe_inputs(plan, run)
+    for part, what in (
+        ("notebook_sha256", "the notebook"),
+        ("parameters", "the parameters"),
+        ("evalkit_sha256", "evalkit itself"),
+        ("versions", "the libraries"),
+    ):
+        if record[part] != now[part]:
+            return RunState(run, "stale", f"{what} changed")
+    changes = _changes(record["inputs"], now["inputs"])
+    changes += _changes(
+        record["outputs"], {name: _hash_if_there(plan.root / name) for name in record["outputs"]}
+    )
+    if changes:
+        more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
+        return RunState(run, "stale", changes[0] + more)
+    return RunState(run, "done", "")
+
+
+def describe_inputs(plan: Plan, run: NotebookRun) -> dict[str, Any]:
+    """Hash all that a run rests on: its notebook, declared files, data, and the results of earlier runs."""
+    return {
+        "notebook": _name(run.notebook, plan.root),
+        "notebook_sha256": hash_file(run.notebook),
+        "parameters": dict(sorted(run.parameters.items())),
+        "inputs": {_name(path, plan.root): hash_file(path) for path in _input_files(plan, run)},
+        "evalkit_sha256": hash_evalkit(),
+        "versions": library_versions(),
+    }
+
+
+def write_record(
+    plan: Plan,
+    run: NotebookRun,
+    described: Mapping[str, Any],
+    *,
+    status: Literal["done", "failed"],
+    error: str,
+    outputs: Iterable[Path],
+) -> Path:
+    """Write a run's record; call it once its outputs are in place.
+
+    Parameters
+    ----------
+    described : what `describe_inputs` gave before the run started
+    outputs : files that the run made
+    """
+    record = {
+        **described,
+        "status": status,
+        "error": error,
+        "outputs": {_name(path, plan.root): hash_file(path) for path in sorted(outputs)},
+    }
+    path = record_path(run)
+    write_whole(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return path
+
+
+def read_record(run: NotebookRun) -> dict[str, Any] | None:
+    """Return a run's record; None where there is none."""
+    path = record_path(run)
+    if not path.is_file():
+        return None
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record
+
+
+def record_path(run: NotebookRun) -> Path:
+    """Return where a run's record stands."""
+    return run.folder / "run" / f"{run.name}.json"
+
+
+def withdraw(plan: Plan, run: NotebookRun) -> None:
+    """Remove the record of an earlier run and every output that it lists."""
+    record = read_record(run)
+    if record is None:
+        return
+    record_path(run).unlink()
+    for name in record["outputs"]:
+        path = plan.root / name
+        if path.resolve().is_relative_to(run.folder):
+            path.unlink(missing_ok=True)
+
+
+def site_is_there(plan: Plan, site_id: str) -> bool:
+    """Tell whether any notebook of a site has ended well."""
+    records = (plan.folder / site_id / "run").glob("*.json")
+    return any(json.loads(path.read_text(encoding="utf-8"))["status"] == "done" for path in records)
+
+
+def result_files(run: NotebookRun) -> dict[Path, int]:
+    """Return every file in the results folder of a run, with its time of change in nanoseconds."""
+    folder = run.folder / "results"
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Write a text file so that a reader, or a power cut, finds the whole old one or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + PARTIAL)
+    try:
+        with partial.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    status = path.stat()
+    return _hash_content(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=4096)
+def _hash_content(path: Path, modified: int, size: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@functools.cache
+def hash_evalkit() -> str:
+    """Return one SHA-256 over evalkit's own source files."""
+    folder = Path(evalkit.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder).as_posix()} {hash_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
+@functools.cache
+def library_versions() -> dict[str, str]:
+    """Return the version of Python, evalkit and every library that a number rests on."""
+    found = {"python": platform.python_version(), "evalkit": evalkit.__version__}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def _input_files(plan: Plan, run: NotebookRun) -> list[Path]:
+    parameters = plan.root / "parameters" / plan.network_id
+    own = f"{run.site_id}.yml" if run.site_id else "*.yml"
+    data = plan.root / (plan.data or f"outputs/{plan.network_id}/data")
+    declared = [
+        *parameters.glob("network.yml"),
+        *(parameters / "sites").glob(own),
+        *(plan.root / "data_dictionary").glob("*.yml"),
+        *(path for path in data.rglob("*") if path.is_file()),
+    ]
+    return sorted({*declared, *_earlier_results(plan, run)})
+
+
+def _earlier_results(plan: Plan, run: NotebookRun) -> set[Path]:
+    """Find the results of earlier runs in the same folder; for a network run those of every site too."""
+    number = int(run.name.partition("_")[0])
+    records = [
+        path for path in (run.folder / "run").glob("*.json") if int(path.stem.partition("_")[0]) < number
+    ]
+    if run.site_id is None:
+        records += [
+            path for site_id in plan.site_ids for path in (plan.folder / site_id / "run").glob("*.json")
+        ]
+    names = {name for path in records for name in json.loads(path.read_text(encoding="utf-8"))["outputs"]}
+    return {
+        plan.root / name for name in names if not name.endswith(".ipynb") and (plan.root / name).is_file()
+    }
+
+
+def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return [
+        f"{name} is new"
+        if name not in before
+        else f"{name} is gone"
+        if not now.get(name)
+        else f"{name} changed"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _hash_if_there(path: Path) -> str:
+    return hash_file(path) if path.is_file() else ""
+
+
+def _name(path: Path, root: Path) -> str:
+    return Path(os.path.relpath(path, root)).as_posix()
