@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from evalkit.charts import draw
-from evalkit.charts.display import Table
+from evalkit.charts.display import Gallery, Table, show
 from evalkit.errors import DataError
 
 TIDY_COLUMNS = (
@@ -68,6 +68,18 @@ class Result:
     def plot(self, ax: Axes | None = None, **choice: Any) -> Axes:
         """Draw the method's chart; `choice` picks what to draw, e.g. `indicator="graduation_rate"`."""
         return draw(self.method, self.all_frames(), ax, **choice)
+
+    def pictures(self, indicators: Sequence[str] = (), *, caption: str = "") -> Gallery:
+        """Draw the chart of each indicator that has something to draw, in the order given.
+
+        Parameters
+        ----------
+        indicators : ids in the order wanted; every indicator of the result by default
+        caption : the words below each picture
+        """
+        drawn = list(self.augment["indicator"].unique()) if "indicator" in self.augment else []
+        chosen = [name for name in (indicators or drawn) if name in drawn]
+        return Gallery(tuple(show(self.plot(indicator=name), caption=caption) for name in chosen))
 
     def all_frames(self) -> dict[str, pd.DataFrame]:
         """Return every frame by its name."""

@@ -33,6 +33,19 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Gallery:
+    """Several pictures, shown one below the other."""
+
+    pictures: tuple[Picture, ...]
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        for picture in self.pictures:
+            display(picture)  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True)
 class Table:
     """A frame as a semantic HTML table; an empty one says so in words."""
 
