@@ -92,11 +92,11 @@ EVIDENCE = {
         "Nobody prompted them; even so, people may name what was talked about most.",
         "family_conversations", "restricted", "", "04-05",
     ),
-    "staff": EvidenceDesign(
-        "Staff describe cases in which “{solution}” made the difference.",
+    "visits": EvidenceDesign(
+        "The funder's visit notes describe cases in which “{solution}” made the difference.",
         "account", (0.80, 0.90), (0.55, 0.70),
-        "Staff would tell such stories in either case, so they weigh little.",
-        "partner_logs", "partner", "delivery", "05-12",
+        "Visitors are shown the good cases in either event, so these weigh little.",
+        "funder_visits", "partner", "delivery", "05-12",
     ),
     "delivery": EvidenceDesign(
         "Visits without notice found “{solution}” in place on at least four days in five.",
