@@ -37,7 +37,7 @@ class Ranged:
 class EvidenceItem:
     """One item as the arithmetic needs it; ranges are (low, high) probabilities.
 
-    Items of one `cluster` hang together; where it is blank, the items of one party do.
+    Items of one `cluster` hang together, whoever tells them; where it is blank, the items of one party do.
     """
 
     s: tuple[float, float]
@@ -170,26 +170,22 @@ def joint_log_ratio(
     Parameters
     ----------
     items, log_ratios : of equal length; items not sought are left out of m
-    rho : one correlation for all items of a cluster; by default 1 within a source, .5 between sources of
-        one party, 0 between parties
+    rho : one correlation for all items of a cluster; by default 1 within a source, .5 between the sources of
+        one party or one declared cluster, 0 otherwise
     """
-    values = np.asarray(log_ratios, dtype=np.float64)
-    clusters: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for item, value in zip(items, values, strict=True):
+    clusters: dict[str, dict[str, list[float]]] = {}
+    for item, value in zip(items, np.asarray(log_ratios, dtype=np.float64), strict=True):
         if item.observed != "not_sought":
             key = f"cluster {item.cluster}" if item.cluster else f"party {item.party}"
-            clusters.setdefault(key, {}).setdefault(item.party, {}).setdefault(item.source, []).append(value)
+            clusters.setdefault(key, {}).setdefault(item.source, []).append(value)
     if rho is not None:
         return _total(
-            cluster_log_ratio(
-                [value for sources in parties.values() for group in sources.values() for value in group], rho
-            )
-            for parties in clusters.values()
+            cluster_log_ratio([value for group in sources.values() for value in group], rho)
+            for sources in clusters.values()
         )
     return _total(
         cluster_log_ratio([cluster_log_ratio(group, SAME_SOURCE) for group in sources.values()], SAME_PARTY)
-        for parties in clusters.values()
-        for sources in parties.values()
+        for sources in clusters.values()
     )
 
 

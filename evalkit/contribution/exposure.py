@@ -1,0 +1,109 @@
+"""From counts of persons served to the ceiling of one claim."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalkit.contribution.ceiling import Ceiling, Exposure, contribution_ceiling
+from evalkit.contribution.observed import ObservedChange
+from evalkit.dictionary import Indicator
+from evalkit.parameters import ContributionModel, Hypothesis, Reach
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Whom the solutions of a claim reached, over the post periods with a count.
+
+    Attributes
+    ----------
+    exposures : one per solution, its reach and dose averaged over the periods
+    bounds : share of the denominator reached by any of them; Fréchet bounds, as some may be served twice
+    dose : mean fraction of the full dose among those served
+    """
+
+    indicator: Indicator
+    exposures: tuple[Exposure, ...]
+    bounds: tuple[float, float]
+    dose: float
+    effect_source: str
+
+    def lacking(self, change: ObservedChange) -> float:
+        """Return the share that the projected baseline leaves without the favourable outcome."""
+        projected = change.projected / self.indicator.per
+        return 1 - projected if self.indicator.favourable == "higher" else projected
+
+
+def reached_by(
+    hypothesis: Hypothesis,
+    model: ContributionModel,
+    indicator: Indicator,
+    *,
+    start: str | None,
+    last_period: str,
+) -> Reached | None:
+    """Gather the reach of a claim's solutions: those on its pathway, else all that aim at its indicator.
+
+    Returns
+    -------
+    None where no count is supplied, or the indicator is a mean, of which nobody can hold a share.
+    """
+    rows = [item for item in model.reach if item.indicator == indicator.id]
+    rows = [item for item in rows if item.solution in hypothesis.pathway] or rows
+    inside = [
+        item
+        for item in rows
+        if (start or "") <= item.period and (not last_period or item.period <= last_period)
+    ]
+    rows = inside or rows
+    if not rows or indicator.kind != "rate":
+        return None
+    solutions = sorted({item.solution for item in rows})
+    exposures = tuple(_exposure([item for item in rows if item.solution == name]) for name in solutions)
+    served = sum(item.reach for item in exposures)
+    doses = sum(item.reach * item.dose for item in exposures)
+    return Reached(
+        indicator=indicator,
+        exposures=exposures,
+        bounds=(max(item.reach for item in exposures), min(1.0, served)),
+        dose=doses / served if served else 0.0,
+        effect_source="; ".join(sorted({item.effect_source for item in rows if item.effect_source})),
+    )
+
+
+def ceiling_of(
+    reached: Reached | None, change: ObservedChange, indicator: Indicator, *, conf_level: float
+) -> Ceiling | None:
+    """Set what the reached could account for beside the observed change, improvement positive."""
+    if reached is None:
+        return None
+    sign = 1 if indicator.favourable == "higher" else -1
+    low, high = sorted((sign * change.conf_low / indicator.per, sign * change.conf_high / indicator.per))
+    return contribution_ceiling(
+        reached.exposures,
+        change=sign * change.estimate / indicator.per,
+        change_error=change.std_error / indicator.per,
+        change_low=low,
+        change_high=high,
+        lacking=reached.lacking(change),
+        reach=reached.bounds[1],
+        conf_level=conf_level,
+    )
+
+
+def _exposure(rows: Sequence[Reach]) -> Exposure:
+    """Average one solution over its periods; the dose is weighted by the persons served."""
+    shares = [item.served / item.population for item in rows]
+    reach = sum(shares) / len(rows)
+    carried = sum(share * item.dose for share, item in zip(shares, rows, strict=True)) / len(rows)
+    stated = next((item for item in reversed(rows) if item.effect is not None), None)
+    return Exposure(
+        reach=reach,
+        dose=carried / reach if reach else 0.0,
+        effect=math.nan if stated is None or stated.effect is None else stated.effect,
+        effect_low=_number(stated.effect_lo if stated else None),
+        effect_high=_number(stated.effect_hi if stated else None),
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
