@@ -1,0 +1,230 @@
+"""What one audience may be shown of an indicator table, and in plain words what is not shown and why."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from evalkit.checks import KEY
+from evalkit.disclosure.attack import Block, State
+from evalkit.disclosure.coding import TAIL_TIERS, Coding, code_counts
+from evalkit.disclosure.links import holding, links_between
+from evalkit.disclosure.secondary import protect
+from evalkit.errors import ParameterError
+from evalkit.indicators import IndicatorTable
+from evalkit.parameters import AUDIENCES, MINIMUM_CELL
+from evalkit.wording import listed
+
+UNPROTECTED_AUDIENCE = "internal"
+BLOCK = ["indicator", "site_id", "population", "period"]
+
+
+@dataclass(frozen=True)
+class Release:
+    """An indicator table as one audience may see it.
+
+    Attributes
+    ----------
+    table : what may be shown; small counts are status "censored" with bounds, hidden cells "suppressed"
+    hidden : the key of every cell that is shown as a range or not at all, and `reason`. One reason stands for
+        small groups and for those hidden to protect them, so that the list does not tell which is which.
+    rule : what was done, in one sentence
+    audience : "internal", "partners" or "public"
+    """
+
+    table: IndicatorTable
+    hidden: pd.DataFrame = field(repr=False)
+    rule: str
+    audience: str
+
+    def explanation(self) -> list[str]:
+        """Say in plain words what is not shown and why, with counts of cells by reason and never a value."""
+        if self.audience == UNPROTECTED_AUDIENCE:
+            return ["Everything is shown: this is the version for the partnership's own evaluators."]
+        sentences = [self.rule]
+        cells = len(self.table)
+        for reason, count in self.hidden["reason"].value_counts(sort=False).sort_index().items():
+            sentences.append(f"{count:,} of {cells:,} cells: {reason}.")
+        if self.hidden.empty:
+            sentences.append("No cell had to be hidden.")
+        earlier = self.table.frame["status"].isin(["suppressed", "censored"]).sum() - len(self.hidden)
+        if earlier > 0:
+            sentences.append(f"{earlier:,} of {cells:,} cells: already hidden or blurred by their source.")
+        return sentences
+
+
+def release(
+    table: IndicatorTable,
+    *,
+    audience: str,
+    minimum: int = MINIMUM_CELL,
+    protected_sources: Collection[str] = (),
+) -> Release:
+    """Hide what an audience may not see.
+
+    Internal evaluators see everything. For partners and the public, groups of 1 to `minimum` − 1 persons (and
+    always those below 10) are hidden; small counts in larger groups, of those counted or not counted, become
+    ranges; and further cells are hidden until no hidden count can be worked out from the sums to within
+    fewer than 5 persons. The total of all is never hidden to protect a subgroup.
+
+    Parameters
+    ----------
+    table : any number of sites; cells are protected within each indicator, site, population and period
+    audience : "internal", "partners" or "public"
+    minimum : the smallest count that is shown, in persons
+    protected_sources : values of the column `source` whose publisher has already protected them; their rows
+        pass unchanged
+
+    Returns
+    -------
+    A release; the caller's table is unchanged.
+
+    Raises
+    ------
+    ParameterError : the audience is unknown, or `minimum` is below 1.
+    """
+    if audience not in AUDIENCES:
+        raise ParameterError(
+            f"unknown audience {audience!r}; use {listed([repr(a) for a in AUDIENCES], 'or')}"
+        )
+    if minimum < 1:
+        raise ParameterError(f"the smallest count shown is {minimum}; it must be 1 person or more")
+    frame = table.frame
+    if audience == UNPROTECTED_AUDIENCE:
+        return Release(
+            table, _hidden(frame, np.zeros(len(frame), dtype=np.int64), minimum), _rule(None), audience
+        )
+    counts = _Counts.of(table, frame, minimum, protected_sources)
+    blocks, rows = _blocks(frame, counts, minimum)
+    protect(blocks)
+    state = np.zeros(len(frame), dtype=np.int64)
+    for block, places in zip(blocks, rows, strict=True):
+        state[places] = block.state
+    state[counts.unstated] = State.HIDDEN
+    changed = (state != State.SHOWN) & ~counts.hidden_before & ~counts.ranged_before
+    changed |= (state > State.RANGE) & counts.ranged_before
+    shown = _shown(frame, np.where(changed, state, 0), counts.coding)
+    released = IndicatorTable.from_frame(shown, dictionary=table.dictionary, origin="release")
+    return Release(released, _hidden(frame, np.where(changed, state, 0), minimum), _rule(minimum), audience)
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Persons and persons counted of every row, and what is known of it before anything is hidden."""
+
+    n: np.ndarray
+    x: np.ndarray
+    coding: Coding
+    state: np.ndarray
+    own: np.ndarray
+    unstated: np.ndarray
+    hidden_before: np.ndarray
+    ranged_before: np.ndarray
+    has_complement: np.ndarray
+    is_rate: np.ndarray
+
+    @classmethod
+    def of(
+        cls, table: IndicatorTable, frame: pd.DataFrame, minimum: int, protected_sources: Collection[str]
+    ) -> "_Counts":
+        declared = {name: table.dictionary.indicator(name) for name in frame["indicator"].unique()}
+        is_rate = frame["indicator"].map({name: item.kind == "rate" for name, item in declared.items()})
+        exceeds = frame["indicator"].map({name: item.may_exceed_one for name, item in declared.items()})
+        is_rate, has_complement = is_rate.to_numpy(dtype=bool), ~exceeds.to_numpy(dtype=bool)
+        status = frame["status"].to_numpy()
+        own = ~frame["source"].isin(list(protected_sources)).to_numpy()
+        missing, reported = status == "missing", status == "reported"
+        censored, suppressed = status == "censored", status == "suppressed"
+        n = np.where(missing, 0.0, frame["denominator"].to_numpy(dtype=float))
+        from_value = (frame["value"] * frame["denominator"]).round()
+        x = frame["numerator"].fillna(from_value).to_numpy(dtype=float)
+        x = np.where(missing, 0.0, np.where(is_rate & reported, x, np.nan))
+        coding = code_counts(x, n, minimum=minimum, has_complement=has_complement)
+        ranged = censored | (suppressed & ~np.isnan(n))
+        least = np.where(ranged, np.where(censored, np.ceil(frame["lower"] * n - 1e-9), 0), coding.least)
+        most = np.where(ranged, np.where(censored, np.floor(frame["upper"] * n + 1e-9), n), coding.most)
+        coding = Coding(
+            coding.hidden, coding.coded, least, np.maximum(most, least), coding.lower, coding.upper
+        )
+        unknown = suppressed & np.isnan(n)
+        state = np.select(
+            [coding.hidden | unknown, coding.coded | ranged], [State.HIDDEN, State.RANGE], default=State.SHOWN
+        )
+        unstated = own & (reported | censored) & np.isnan(n)
+        return cls(n, x, coding, state, own, unstated, suppressed, censored, has_complement, is_rate)
+
+
+def _blocks(frame: pd.DataFrame, counts: _Counts, minimum: int) -> tuple[list[Block], list[np.ndarray]]:
+    """Cut the rows into blocks that add up among themselves; blocks with nothing to hide are left out."""
+    blocks, rows = [], []
+    usable = counts.own & ~counts.unstated
+    names = list(zip(frame["unit_id"], frame["dimension"], frame["subgroup"], strict=True))
+    for places in frame.loc[usable].groupby(BLOCK, sort=True).indices.values():
+        places = np.flatnonzero(usable)[places]
+        if not (counts.state[places] != State.SHOWN).any():
+            continue
+        own_names = tuple(names[place] for place in places)
+        n, x = counts.n[places], counts.x[places]
+        links = links_between(own_names)
+        counts_matter = bool(counts.is_rate[places[0]])
+        exact_n, short_n = holding(links, n)
+        exact_x, short_x = holding(links, x) if counts_matter else ([], [])
+        blocks.append(
+            Block(
+                names=own_names,
+                n=n,
+                x=x,
+                least=counts.coding.least[places],
+                most=counts.coding.most[places],
+                state=counts.state[places].astype(np.int64),
+                may_be_empty=np.isnan(n),
+                exact_n=exact_n,
+                exact_x=exact_x,
+                short_n=short_n,
+                short_x=short_x,
+                has_complement=bool(counts.has_complement[places[0]]),
+                counts_matter=counts_matter,
+                minimum=minimum,
+            )
+        )
+        rows.append(places)
+    return blocks, rows
+
+
+def _shown(frame: pd.DataFrame, state: np.ndarray, coding: Coding) -> pd.DataFrame:
+    shown = frame.copy()
+    is_range, is_hidden = state == State.RANGE, state > State.RANGE
+    numbers = ["numerator", "value", "std_error", "lower", "upper"]
+    shown.loc[is_range | is_hidden, numbers] = np.nan
+    shown.loc[is_range, "lower"] = coding.lower[is_range]
+    shown.loc[is_range, "upper"] = coding.upper[is_range]
+    shown.loc[is_range, "status"] = "censored"
+    shown.loc[is_hidden, "status"] = "suppressed"
+    shown.loc[state == State.HIDDEN, "denominator"] = np.nan
+    return shown
+
+
+def _hidden(frame: pd.DataFrame, state: np.ndarray, minimum: int) -> pd.DataFrame:
+    reasons = np.select(
+        [state == State.RANGE, state > State.RANGE],
+        [
+            f"shown as a range, because fewer than {minimum} persons have, or do not have, what is counted",
+            f"not shown, because the group has fewer than {max(minimum, TAIL_TIERS[0][0])} persons "
+            "or because showing it would give such a group away",
+        ],
+        default="",
+    )
+    touched = state != State.SHOWN
+    return frame.loc[touched, list(KEY)].assign(reason=reasons[touched]).reset_index(drop=True)
+
+
+def _rule(minimum: int | None) -> str:
+    if minimum is None:
+        return "Every cell is shown."
+    smallest = max(minimum, TAIL_TIERS[0][0])
+    return (
+        f"Groups of fewer than {smallest} persons are not shown, counts of fewer than {minimum} are shown "
+        "only as a range, and further cells are not shown where a hidden number could be worked out from the "
+        "others."
+    )
