@@ -1,0 +1,394 @@
+-- Turn a page source into elements that every format knows, whichever program reads it.
+--
+-- Notebook outputs stand in the source as raw HTML. Here they become native tables, figures and
+-- lists; each format then gets what it alone needs: scrolling boxes and header scopes on the web,
+-- alt text and type sizes in PDF, paragraph styles in Word. Nothing here may fetch anything.
+
+local format = FORMAT:match('typst') and 'typst' or FORMAT:match('docx') and 'docx' or 'html'
+
+local PAGE_WIDTH = 468                -- points: US Letter less two margins of one inch
+local TYPE_SIZES = { 9, 8.5, 8, 7.5 } -- points, the largest first; smaller type is not read
+local LETTER = 0.5                    -- ems: width of a letter of the text face, on average
+local GUTTER = 10                     -- points between the columns of a table
+local WORD_LETTER = 5.6               -- points: width of a letter in a table of a Word document
+local WORD_LINE = 30                  -- letters in a line of a cell before it is broken
+
+local function typst_string(text)
+  return '"' .. text:gsub('\\', '\\\\'):gsub('"', '\\"'):gsub('[\r\n]+', ' ') .. '"'
+end
+
+local function typst(code)
+  return pandoc.RawBlock('typst', code)
+end
+
+-- first pass: raw HTML becomes native; what cannot is dropped, so no script ever arrives
+
+local function raw_block(raw)
+  if raw.format:match('^html') then
+    return pandoc.read(raw.text, 'html').blocks
+  end
+end
+
+local function mark_in_word(document)
+  if format == 'docx' and document.meta.synthetic then
+    local words = pandoc.List { pandoc.Strong { pandoc.Str('Synthetic data.') }, pandoc.Space() }
+    words:extend(document.meta.synthetic)
+    document.blocks:insert(1, pandoc.Div({ pandoc.Para(words) }, { ['custom-style'] = 'Mark' }))
+    return document
+  end
+end
+
+local function raw_inline(raw)
+  if raw.format:match('^html') then
+    return raw.text:match('^<br') and pandoc.LineBreak() or {}
+  end
+end
+
+-- second pass: no outside request, no foreign scheme, one order of headings
+
+local function image(picture)
+  if picture.src:match('^%a[%w+.-]*:') or picture.src:match('^//') then
+    return picture.caption
+  end
+  if format == 'typst' then
+    local alt = pandoc.utils.stringify(picture.caption)
+    return pandoc.RawInline('typst', ('#image(%s, alt: %s, width: 100%%)'):format(
+      typst_string(picture.src), typst_string(alt)))
+  end
+  picture.attributes.width = nil
+  picture.attributes.height = nil
+  picture.title = ''
+  if format == 'docx' then
+    picture.attributes.width = '6.5in'
+  end
+  return picture
+end
+
+local function link(anchor)
+  local scheme = anchor.target:match('^(%a[%w+.-]*):')
+  local leads_out = scheme and ({ http = true, https = true, mailto = true })[scheme:lower()]
+  if leads_out or (not scheme and format == 'html') or anchor.target:match('^#') then
+    return anchor
+  end
+  return anchor.content
+end
+
+-- A printed page cannot jump to a place that only the website has.
+local function links_that_lead_somewhere(document)
+  local places = {}
+  local function remember(element)
+    places[element.identifier] = true
+  end
+  document.blocks:walk { Header = remember, Div = remember, Span = remember, Figure = remember }
+  document.blocks = document.blocks:walk {
+    Link = function(anchor)
+      if anchor.target:match('^#') and not places[anchor.target:sub(2)] then
+        return anchor.content
+      end
+    end,
+  }
+  return document
+end
+
+-- The title is the only heading of level 1 on the web and no heading in a document.
+local function ordered_headings(document)
+  local last = 1
+  local contents = {}
+  document.blocks = document.blocks:walk {
+    traverse = 'topdown',
+    Header = function(heading)
+      local level = math.min(math.max(heading.level, 2), last + 1)
+      last = level
+      if level == 2 then
+        table.insert(contents, pandoc.MetaMap {
+          anchor = pandoc.MetaString(heading.identifier),
+          label = pandoc.MetaInlines(heading.content),
+        })
+      end
+      heading.level = format == 'html' and level or level - 1
+      return heading, false
+    end,
+  }
+  if format == 'html' then
+    document.meta.contents = #contents > 2 and pandoc.MetaList(contents) or nil
+    return document
+  end
+  return links_that_lead_somewhere(document)
+end
+
+-- third pass: tables and boxes
+
+local function text_of(cell)
+  return pandoc.utils.stringify(cell.contents)
+end
+
+-- A number, a share, an interval or a dash: "61.8%", "−3.1 to 4.0", "2018–19", "12 of 40".
+local function reads_as_number(text)
+  local rest = text:gsub('points?', ''):gsub('to', ''):gsub('of', ''):gsub('–', ''):gsub('−', '')
+  return text ~= '' and not rest:match('[%a\128-\255]') and (text:match('%d') or text == '–')
+end
+
+local function each_row(sheet, visit)
+  for _, row in ipairs(sheet.head.rows) do
+    visit(row, true)
+  end
+  for _, body in ipairs(sheet.bodies) do
+    for _, row in ipairs(body.body) do
+      visit(row, false)
+    end
+  end
+end
+
+local function has_spans(sheet)
+  local found = false
+  each_row(sheet, function(row)
+    for _, cell in ipairs(row.cells) do
+      found = found or cell.col_span > 1 or cell.row_span > 1
+    end
+    found = found or #row.cells ~= #sheet.colspecs
+  end)
+  return found
+end
+
+-- Numbers are set to the right and never broken over two lines.
+local function set_numbers(sheet)
+  local all = {}
+  each_row(sheet, function(row, is_head)
+    for column, cell in ipairs(row.cells) do
+      local text = text_of(cell)
+      local number = reads_as_number(text)
+      if number and format == 'html' then
+        cell.classes:insert('number')
+      elseif number then
+        cell.contents = cell.contents:walk { Space = function() return pandoc.Str('\u{a0}') end }
+      end
+      if not is_head and text ~= '' then
+        all[column] = (all[column] == nil or all[column]) and number
+      end
+    end
+  end)
+  for column = 2, #sheet.colspecs do
+    if all[column] then
+      sheet.colspecs[column] = { 'AlignRight', sheet.colspecs[column][2] }
+      each_row(sheet, function(row)
+        row.cells[column].alignment = 'AlignRight'
+      end)
+    end
+  end
+end
+
+-- The longest word of each column, in letters: the narrowest that the column can be.
+local function narrowest(sheet)
+  local letters = {}
+  each_row(sheet, function(row)
+    for column, cell in ipairs(row.cells) do
+      for word in text_of(cell):gmatch('%S+') do
+        letters[column] = math.max(letters[column] or 1, utf8.len(word) or #word)
+      end
+    end
+  end)
+  return letters
+end
+
+local function width(letters, columns, size)
+  local total = 0
+  for _, column in ipairs(columns) do
+    total = total + (letters[column] or 1) * LETTER * size + GUTTER
+  end
+  return total
+end
+
+local function type_size(letters, columns)
+  for _, size in ipairs(TYPE_SIZES) do
+    if width(letters, columns, size) <= PAGE_WIDTH then
+      return size
+    end
+  end
+end
+
+-- Deal the columns out to parts that each fit the page; the first column stands in every part.
+local function parts_that_fit(letters, count)
+  local size = TYPE_SIZES[2]
+  local function deal(limit)
+    local parts = { { 1 } }
+    for column = 2, count do
+      local part = parts[#parts]
+      table.insert(part, column)
+      if #part > 2 and width(letters, part, size) > limit then
+        table.remove(part)
+        table.insert(parts, { 1, column })
+      end
+    end
+    return parts
+  end
+  local parts = deal(PAGE_WIDTH)
+  local limit = PAGE_WIDTH
+  -- even the parts out: the narrowest limit that needs no further part
+  while #deal(limit - 10) == #parts do
+    limit = limit - 10
+  end
+  return deal(limit)
+end
+
+local function pick(sheet, columns, name)
+  local part = sheet:clone()
+  part.colspecs = pandoc.List(columns):map(function(column) return sheet.colspecs[column] end)
+  each_row(part, function(row)
+    local cells = row.cells
+    row.cells = pandoc.List(columns):map(function(column) return cells[column] end)
+  end)
+  part.caption.long = { pandoc.Plain { pandoc.Str(name) } }
+  return part
+end
+
+-- A sheet too wide for paper becomes several below each other.
+local function split(sheet)
+  local columns = {}
+  for column = 1, #sheet.colspecs do
+    columns[column] = column
+  end
+  local letters = narrowest(sheet)
+  local size = type_size(letters, columns)
+  if size or has_spans(sheet) or #columns < 3 then
+    return { sheet }, size or TYPE_SIZES[#TYPE_SIZES]
+  end
+  local parts = parts_that_fit(letters, #columns)
+  local name = pandoc.utils.stringify(sheet.caption.long)
+  name = name ~= '' and name .. ', ' or ''
+  local sheets = {}
+  for number, part in ipairs(parts) do
+    sheets[number] = pick(sheet, part, ('%spart %d of %d'):format(name, number, #parts))
+  end
+  return sheets, TYPE_SIZES[2]
+end
+
+-- A column of words on the left names its row; a screen reader says it with every cell.
+local function name_the_rows(sheet)
+  if #sheet.colspecs < 2 or sheet.colspecs[1][1] == 'AlignRight' then
+    return
+  end
+  for _, body in ipairs(sheet.bodies) do
+    body.row_head_columns = 1
+    for _, row in ipairs(body.body) do
+      if row.cells[1] then
+        row.cells[1].attributes.scope = 'row'
+      end
+    end
+  end
+end
+
+local function table_on_the_web(sheet)
+  name_the_rows(sheet)
+  local name = pandoc.utils.stringify(sheet.caption.long)
+  return pandoc.Div({ sheet }, pandoc.Attr('', { 'table-box' }, {
+    { 'role', 'region' }, { 'tabindex', '0' }, { 'aria-label', name ~= '' and name or 'Table' },
+  }))
+end
+
+local function bold(block)
+  block.content = { pandoc.Strong(block.content) }
+  return block
+end
+
+local function table_on_paper(sheet, size)
+  for _, row in ipairs(sheet.head.rows) do
+    for _, cell in ipairs(row.cells) do
+      cell.contents = cell.contents:walk { Plain = bold, Para = bold }
+    end
+  end
+  return { typst(('#[\n#set text(size: %spt)'):format(size)), sheet, typst(']') }
+end
+
+-- Word gives every column the same room unless it is told: by its words, at most a line of 30 letters.
+local function table_in_word(sheet)
+  local least, wish, least_sum, wish_sum = {}, {}, 0, 0
+  local longest = narrowest(sheet)
+  each_row(sheet, function(row)
+    for column, cell in ipairs(row.cells) do
+      wish[column] = math.max(wish[column] or 0, math.min(utf8.len(text_of(cell)) or 0, WORD_LINE))
+    end
+  end)
+  for column = 1, #sheet.colspecs do
+    least[column] = (longest[column] or 1) * WORD_LETTER + GUTTER
+    wish[column] = math.max((wish[column] or 1) * WORD_LETTER + GUTTER, least[column])
+    least_sum, wish_sum = least_sum + least[column], wish_sum + wish[column]
+  end
+  local spare = math.max(PAGE_WIDTH - least_sum, 0)
+  local share = wish_sum > least_sum and math.min(spare / (wish_sum - least_sum), 1) or 0
+  for column, spec in ipairs(sheet.colspecs) do
+    local points = least[column] + share * (wish[column] - least[column])
+    sheet.colspecs[column] = { spec[1], points / math.max(PAGE_WIDTH, least_sum) }
+  end
+  return sheet
+end
+
+local function set_table(sheet)
+  for column, spec in ipairs(sheet.colspecs) do
+    sheet.colspecs[column] = { spec[1] }   -- widths come from the words, not from how the table was written
+  end
+  if not has_spans(sheet) then
+    set_numbers(sheet)
+  end
+  if format == 'html' then
+    return table_on_the_web(sheet), false
+  end
+  local sheets, size = split(sheet)
+  local blocks = pandoc.List()
+  for _, part in ipairs(sheets) do
+    blocks:extend(format == 'typst' and table_on_paper(part, size) or { table_in_word(part) })
+  end
+  return blocks, false
+end
+
+local WORD_STYLES = { finding = 'Finding', foot = 'Colophon', ['table-note'] = 'Table Note' }
+
+local function box(div)
+  if div.classes:includes('web-only') and format ~= 'html' then
+    return {}
+  end
+  for class, style in pairs(WORD_STYLES) do
+    if div.classes:includes(class) then
+      if format == 'docx' then
+        div.attributes['custom-style'] = style
+        return div
+      elseif format == 'typst' then
+        div.content:insert(1, typst('#' .. class .. '['))
+        div.content:insert(typst(']'))
+        return div.content
+      end
+    end
+  end
+end
+
+-- On a phone a chart's lettering is small: what it says can be read there in words.
+local function figure(picture)
+  if format ~= 'html' then
+    return
+  end
+  local alt = ''
+  picture:walk { Image = function(found) alt = pandoc.utils.stringify(found.caption) end }
+  if alt ~= '' then
+    return {
+      picture,
+      pandoc.RawBlock('html', '<details class="in-words"><summary>This picture in words</summary>'),
+      pandoc.Para { pandoc.Str(alt) },
+      pandoc.RawBlock('html', '</details>'),
+    }
+  end
+end
+
+-- The note under a table is marked in the notebook by <small>.
+local function note(paragraph)
+  local only = #paragraph.content == 1 and paragraph.content[1]
+  if only and only.t == 'Span' and only.classes:includes('small') then
+    return pandoc.Div({ pandoc.Para(only.content) }, pandoc.Attr('', { 'table-note' }))
+  end
+end
+
+return {
+  { RawBlock = raw_block, RawInline = raw_inline },
+  { Para = note, Plain = note },
+  { Image = image, Link = link, Pandoc = ordered_headings },
+  { Pandoc = mark_in_word },
+  { traverse = 'topdown', Table = set_table, Figure = figure, Div = box },
+}

@@ -1,0 +1,102 @@
+"""The embedded renderer: pandoc as a separate program, and typst for paper."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from evalkit.errors import PublishError
+from evalkit.publish.pages import MARKDOWN, Page, Surround, write_source
+from evalkit.publish.renderers import Format
+from evalkit.publish.word import EPOCH_SECONDS, settle
+
+TIME_LIMIT = 120  # seconds for one page; a case study takes well under one
+WRITERS: dict[Format, tuple[str, ...]] = {
+    "html": ("--to", "html", "--template", "page.html.template", "--embed-resources", "--mathml"),
+    "pdf": ("--to", "typst", "--template", "page.typ"),
+    "docx": ("--to", "docx", "--reference-doc", "reference.docx"),
+}
+
+
+class Pandoc:
+    """Renders with the pandoc that the wheel pypandoc_binary ships and the typst of the wheel typst."""
+
+    name = "pandoc"
+
+    def render(self, page: Page, surround: Surround, *, to: Format, folder: Path) -> tuple[Path, list[str]]:
+        """Render one page into `<folder>/<page.name>.<to>`.
+
+        Raises
+        ------
+        PublishError : pandoc or typst refused the page, or a picture is missing.
+        """
+        with tempfile.TemporaryDirectory(prefix="evalkit-page-") as temporary:
+            here = Path(temporary)
+            write_source(page, surround, here)
+            made = here / ("made.typ" if to == "pdf" else f"made.{to}")
+            warnings = self._pandoc(page, to, here, made)
+            target = folder / f"{page.name}.{to}"
+            if to == "pdf":
+                target.write_bytes(_paper(page, made, here))
+            else:
+                target.write_bytes(made.read_bytes())
+        if to == "docx":
+            settle(target)
+        return target, warnings
+
+    def _pandoc(self, page: Page, to: Format, here: Path, made: Path) -> list[str]:
+        command = [
+            pandoc_program(),
+            "page.qmd",
+            *("--from", MARKDOWN),
+            *WRITERS[to],
+            *("--metadata-file", "metadata.json"),
+            *("--lua-filter", "native.lua"),
+            "--standalone",
+            *("--wrap", "none"),
+            *("--output", made.name),
+        ]
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH_SECONDS)}
+        try:
+            done = subprocess.run(
+                command,
+                cwd=here,
+                env=environment,
+                capture_output=True,
+                encoding="utf-8",
+                timeout=TIME_LIMIT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise PublishError(
+                f"{page.name}: pandoc took more than {TIME_LIMIT} s for {to}; try again"
+            ) from None
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        if done.returncode != 0 or not made.is_file():
+            raise PublishError(f"{page.name}: pandoc made no {to}: {' '.join(said) or 'it gave no reason'}")
+        missing = [line for line in said if "Could not fetch resource" in line]
+        if missing:
+            raise PublishError(f"{page.name}: a picture is missing: {missing[0]}")
+        return [f"{page.name}: {line}" for line in said]
+
+
+def pandoc_program() -> str:
+    """Return the path of the pandoc that the wheel ships."""
+    import pypandoc
+
+    return str(pypandoc.get_pandoc_path())
+
+
+def _paper(page: Page, source: Path, here: Path) -> bytes:
+    """Compile with the type that typst itself carries, so that a page is the same on every machine."""
+    import typst
+
+    try:
+        paper = typst.Compiler(source, root=here, ignore_system_fonts=True).compile(
+            format="pdf", timestamp=EPOCH_SECONDS
+        )
+    except typst.TypstError as error:
+        raise PublishError(f"{page.name}: typst made no pdf: {error.message}") from None
+    if not isinstance(paper, bytes):
+        raise PublishError(f"{page.name}: typst made no pdf")
+    return paper
