@@ -55,8 +55,8 @@ def contribution_analysis(
     -------
     Result with, for each claim, tidy rows `observed_change`, `prior`, `posterior` (probabilities; the
     interval is the range that prior, s and e allow), `posterior_independent`, `posterior_dependent`,
-    `ceiling`, `share`, `effect_needed`, `headroom` and `claim` (its class in `note`); a `glance` row. The observed
-    change keeps the indicator's own direction; ceiling, effect needed and headroom are improvements.
+    `ceiling`, `share`, `effect_needed`, `headroom` and `claim` (its class in `note`), and one `glance` row.
+    The observed change keeps the indicator's own direction; the last three numbers are improvements.
     Frames: nodes, links, routes, evidence, rivals, beliefs, ceilings.
 
     Raises

@@ -1,5 +1,6 @@
 """The claim class: the first of an ordered list of reasons that holds decides what may be said."""
 
+import math
 from dataclasses import dataclass
 
 CLASSES = (
@@ -96,7 +97,7 @@ def classify(findings: Findings, *, smallest_meaningful_change: float = SMALLEST
     if findings.lower < STRONGLY_SUPPORTED_FROM:
         return Claim(
             "supported",
-            f"the lower bound of the belief, {findings.lower:.2f}, stays below {STRONGLY_SUPPORTED_FROM}",
+            _too_low(findings.lower, STRONGLY_SUPPORTED_FROM),
         )
     if not findings.counterfactual_excludes_zero:
         return Claim("supported", "the interval against the counterfactual does not exclude zero")
@@ -132,14 +133,15 @@ def _before_evidence(findings: Findings, smallest_meaningful_change: float) -> C
         return Claim("not supported", "the work began only after the outcome had been measured")
     if findings.upper < NOT_SUPPORTED_BELOW:
         return Claim(
-            "not supported", f"the evidence speaks against it: the belief is at most {findings.upper:.2f}"
+            "not supported",
+            f"the evidence speaks against it: its probability is at most {_percent(findings.upper)}",
         )
     return None
 
 
 def _held_back(findings: Findings) -> str:
     if findings.lower < PLAUSIBLE_FROM:
-        return f"the lower bound of the belief, {findings.lower:.2f}, stays below {PLAUSIBLE_FROM:.2f}"
+        return _too_low(findings.lower, PLAUSIBLE_FROM)
     if findings.rivals_unexamined:
         count = len(findings.rivals_unexamined)
         return f"{count} rival explanation{'s have' if count > 1 else ' has'} not been examined"
@@ -150,10 +152,19 @@ def _held_back(findings: Findings) -> str:
 
 def _short_of_supported(findings: Findings) -> str:
     if findings.lower < SUPPORTED_FROM:
-        return f"the lower bound of the belief, {findings.lower:.2f}, stays below {SUPPORTED_FROM:.2f}"
+        return _too_low(findings.lower, SUPPORTED_FROM)
     if findings.strongest_rival > RIVAL_MAY_REACH_SUPPORTED:
-        return f"a rival explanation keeps a probability of {findings.strongest_rival:.2f}"
+        return f"a rival explanation keeps a probability of {_percent(findings.strongest_rival)}"
     if findings.independent_sources < INDEPENDENT_PARTIES:
         how_many = "only one" if findings.independent_sources else "no"
         return f"{how_many} independent source speaks for it; {INDEPENDENT_PARTIES} are needed"
     return ""
+
+
+def _too_low(lower: float, needed: float) -> str:
+    return f"its probability may be as low as {_percent(lower)}, and {_percent(needed)} is needed"
+
+
+def _percent(probability: float) -> str:
+    # Rounded down, so that a bound just short of a border never reads as if it had reached it.
+    return f"{math.floor(100 * probability + 1e-9)}%"

@@ -95,8 +95,8 @@ def ceiling_sentence(
     if ceiling is None:
         return "No count of the people served has been supplied, so what they could account for is not known."
     shares = percent(100 * reach[0]) if math.isclose(*reach) else _percents(*reach)
-    served = f"The work reached {shares} of the people counted, at {percent(100 * dose)} of the full dose on "
-        "average."
+    how_much = f"at {percent(100 * dose)} of the full dose on average"
+    served = f"The work reached {shares} of the people counted, {how_much}."
     return " ".join([served, *_ceiling_parts(ceiling, lacking, conf_level)])
 
 
