@@ -1,5 +1,7 @@
 """Interrupted time series and turn-the-curve."""
 
+from evalkit.its.collection import interrupted_time_series
 from evalkit.its.engine import ArrayFit, fit_arrays
+from evalkit.its.fit import fit_series
 
-__all__ = ["ArrayFit", "fit_arrays"]
+__all__ = ["ArrayFit", "fit_arrays", "fit_series", "interrupted_time_series"]

@@ -65,7 +65,8 @@ def segmented_design(n: int, *, start: int, season: Sequence[int] | None = None)
     ----------
     n : periods
     start : position of the first post period
-    season : place of each period in its year, e.g. the month; adds effects that sum to zero over the places
+    season : place of each period in its year, e.g. the month; adds effects that sum to zero over the places.
+        0 marks a period without one (nothing was observed there)
 
     Raises
     ------
@@ -101,7 +102,7 @@ def seasonal_columns(season: Sequence[int] | None) -> dict[str, Floats]:
     """Code the places of a year so that their effects sum to zero: the last is minus all others."""
     if season is None:
         return {}
-    places = sorted(set(season))
+    places = sorted(set(season) - {0})
     where = np.asarray(season)
     last = (where == places[-1]).astype(np.float64)
     return {f"season_{place}": (where == place) - last for place in places[:-1]}
