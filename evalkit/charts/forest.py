@@ -77,9 +77,8 @@ def _matching(frame: pd.DataFrame, asked: Mapping[str, str | None]) -> pd.DataFr
 
 def _site(axes: Axes, place: float, row: pd.Series, part: pd.DataFrame) -> None:
     if row["comparable"] == "range only":
-        axes.plot(
-            [row["low"], row["high"]], [place, place], color=ORANGE, linewidth=1.4, linestyle=(0, (3, 2))
-        )
+        axes.plot([row["conf_low"], row["conf_high"]], [place, place], color=MUTED, linewidth=0.8)
+        axes.plot([row["low"], row["high"]], [place, place], color=ORANGE, linewidth=2.5)
         axes.plot([row["low"], row["high"]], [place, place], "|", color=ORANGE, markersize=9)
         _beside(axes, place, f"range {interval(row['low'], row['high'])}, not pooled", MUTED)
     elif np.isfinite(row["estimate"]):

@@ -16,10 +16,18 @@ from evalkit.wording import interval, listed, number, points, signed
 
 ALL_SITES = "all-sites"  # the site_id of a pooled row
 
+ITS, AVERAGE = "interrupted_time_series", "effect_average"
 SOURCES = (
-    Source("interrupted_time_series", "level_change", "change in level when the work began"),
-    Source("interrupted_time_series", "effect", "effect, averaged over the years since the work began"),
-    Source("equity_gaps", "difference", "gap in the latest period", same_period=True),
+    Source("level_change", ITS, "level_change", "change in level when the work began"),
+    Source(AVERAGE, ITS, AVERAGE, "distance from the earlier trend, averaged since the work began"),
+    Source(
+        "comparison_effect_average",
+        ITS,
+        AVERAGE,
+        "the same distance in the comparison sites, where the work was not done",
+        comparison=True,
+    ),
+    Source("difference", "equity_gaps", "difference", "gap in the latest period", same_period=True),
 )
 
 # Higgins et al. (2003), BMJ 327:557-560: 25, 50 and 75 percent as low, moderate and high.
@@ -170,7 +178,7 @@ def _comparable(sites: pd.DataFrame) -> pd.DataFrame:
 
 def _matrix(sites: pd.DataFrame) -> pd.DataFrame:
     """Fold that into a row an indicator and a column a site: "yes", or what stands against it."""
-    told = sites[(sites["term"] == "effect") | (sites["dimension"] != TOTAL_DIMENSION)]
+    told = sites[(sites["term"] == AVERAGE) | (sites["dimension"] != TOTAL_DIMENSION)]
     told = told.assign(
         question=np.where(told["dimension"] == TOTAL_DIMENSION, "change", "gaps"),
         mark=[row.because if row.comparable == "no" else row.comparable for row in told.itertuples()],
@@ -274,7 +282,8 @@ def _paragraph(row: Mapping[str, Any], part: pd.DataFrame) -> str:
         )
     if len(blurred):
         ranges = [
-            f"{site['site']} {amount(site['low'], site['unit'])} to {amount(site['high'], site['unit'])}"
+            f"{site['site']} {amount(site['low'], site['unit'])} to {amount(site['high'], site['unit'])} "
+            f"(intervals of both ends together {interval(site['conf_low'], site['conf_high'])})"
             for site in blurred.to_dict("records")
         ]
         sentences.append(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.dictionary import TOTAL_DIMENSION, DataDictionary
+from evalkit.indicators import ALL_UNITS
 from evalkit.parameters import Network, Site
 from evalkit.periods import is_period_of, reader_label
 from evalkit.results import Result
@@ -16,6 +17,8 @@ POPULATION_WORDS = {
     "target_school": "students of the target schools",
     "served": "people served by the programs",
 }
+
+COMPARISON_SUFFIX = "-comparison"  # of the site_id of a site's comparison site
 
 # Columns of a question: sites are compared only within one value of all four.
 QUESTION = ["indicator", "term", "dimension", "subgroup"]
@@ -27,17 +30,24 @@ class Source:
 
     Attributes
     ----------
+    name : how the estimate is called in the frames
     method, term : which rows of which result
     label : the estimate in plain words
-    bounds : the terms that stand in for it where counts are blurred: worst case, best case
+    comparison : whether it is that of the site's comparison site
     same_period : whether the estimates must describe the same period in every site
     """
 
+    name: str
     method: str
     term: str
     label: str
-    bounds: tuple[str, str] = ("", "")
+    comparison: bool = False
     same_period: bool = False
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """The terms that stand in for it where counts are blurred."""
+        return f"{self.term}_worst_case", f"{self.term}_best_case"
 
 
 def gather(
@@ -50,9 +60,10 @@ def gather(
 
     Returns
     -------
-    The columns of `COLUMNS`; sites stand in the order of their names. `reference` is that of a gap; `low` and
-    `high` are the ends that blurred counts leave open; `comparable` is "yes", "no" or "range only", `because`
-    the kind of reason and `reason` the same in words.
+    The columns of `COLUMNS`; sites stand in the order of their names. `reference` is that of a gap. Blurred
+    counts leave an estimate between `low` and `high`; `conf_low` and `conf_high` are then the outermost ends
+    of both intervals. `comparable` is "yes", "no" or "range only", `because` the kind of reason and `reason`
+    the same in words.
     """
     rows = [
         _row(site, indicator, source, dimension, subgroup, results.get(site_id, {}), dictionary)
@@ -64,7 +75,7 @@ def gather(
         return pd.DataFrame(columns=COLUMNS)
     frame = pd.DataFrame(rows, columns=COLUMNS)
     judged = [
-        _judge(part, next(source for source in sources if source.term == question[1]), dictionary)
+        _judge(part, next(source for source in sources if source.name == question[1]), dictionary)
         for question, part in frame.groupby(QUESTION, sort=False)
     ]
     return pd.concat(judged, ignore_index=True)
@@ -107,18 +118,19 @@ def _asked(
         (str(row.indicator), str(row.dimension), str(row.subgroup))
         for by_method in results.values()
         if source.method in by_method
-        for row in _rows(by_method[source.method], source).itertuples()
+        for row in _rows(by_method[source.method], source, None).itertuples()
     }
     order = {name: place for place, name in enumerate(dictionary.indicators)}
     return sorted(found, key=lambda item: (order.get(item[0], len(order)), item[1], item[2]))
 
 
-def _rows(result: Result, source: Source) -> pd.DataFrame:
+def _rows(result: Result, source: Source, site_id: str | None) -> pd.DataFrame:
     tidy = result.tidy
-    wanted = tidy["term"].isin([source.term, *filter(None, source.bounds)]) & (
-        tidy["unit_id"].isin(["all", ""])
-    )
-    if source.term != "difference":
+    wanted = tidy["term"].isin([source.term, *source.bounds]) & tidy["unit_id"].isin([ALL_UNITS, ""])
+    wanted &= tidy["site_id"].str.endswith(COMPARISON_SUFFIX) == source.comparison
+    if site_id is not None:
+        wanted &= tidy["site_id"] == (f"{site_id}{COMPARISON_SUFFIX}" if source.comparison else site_id)
+    if source.method != "equity_gaps":
         wanted &= tidy["dimension"] == TOTAL_DIMENSION
     return tidy[wanted]
 
@@ -135,7 +147,7 @@ def _row(
     indicator = dictionary.indicator(indicator_id)
     row: dict[str, object] = {
         "indicator": indicator_id,
-        "term": source.term,
+        "term": source.name,
         "dimension": dimension,
         "subgroup": subgroup,
         "method": source.method,
@@ -160,7 +172,7 @@ def _row(
     if source.method not in by_method:
         return row | {"because": "no estimate", "reason": "this method was not run for the site"}
     result = by_method[source.method]
-    found = _rows(result, source)
+    found = _rows(result, source, site.site_id)
     found = found[
         (found["indicator"] == indicator_id)
         & (found["dimension"] == dimension)
@@ -181,19 +193,27 @@ def _row(
             | {name: latest[name] for name in numbers}
             | {"comparable": "yes", "because": "", "reason": ""}
         )
-    reason = str(latest["note"]) or "no standard error is given"
+    reason = plain_reason(str(latest["note"]), site.site_id, indicator_id) or "no standard error is given"
     row |= {"because": "refused", "reason": reason}
     ends = [bounds.loc[bounds["term"] == name, "estimate"].dropna() for name in source.bounds]
     if all(len(end) for end in ends):
         values = [float(end.iloc[-1]) for end in ends]
-        blurred = "counts are published as ranges: worst and best case only, not pooled"
+        blurred = "its counts are published as ranges, so there is a worst and a best case only"
         row |= {"low": min(values), "high": max(values), "comparable": "range only"}
+        row |= {"conf_low": bounds["conf_low"].min(), "conf_high": bounds["conf_high"].max()}
         row |= {"because": "ranges", "reason": blurred}
     return row
 
 
 def _latest(rows: pd.DataFrame) -> pd.Series:
     return rows.sort_values("period", kind="stable").iloc[-1]
+
+
+def plain_reason(note: str, site_id: str, indicator: str) -> str:
+    """Leave out the ids with which a method's error begins: the reader knows site and indicator already."""
+    for prefix in (f"{site_id}, {indicator}, All: ", f"{site_id}, {indicator}: "):
+        note = note.removeprefix(prefix)
+    return note.rstrip(".")
 
 
 def period_label(text: str | None, frequency: str) -> str:

@@ -55,7 +55,7 @@ def its() -> Callable[..., Result]:
                 "note": note,
             }
             for indicator, (estimate, std_error) in estimates.items()
-            for term in ("level_change", "effect")
+            for term in ("level_change", "effect_average")
         ]
         return Result(method="interrupted_time_series", title="", design={}, tidy=tidy_frame(rows))
 

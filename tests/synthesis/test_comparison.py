@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from evalkit.charts.style import alt_text, figure_of
@@ -52,14 +55,14 @@ def test_two_sites_give_no_prediction_interval(comparison):
 
 
 def test_one_site_is_never_pooled_and_the_narrative_says_so(comparison):
-    row = rows(comparison, site_id=ALL_SITES, indicator="chronic_absence", term="effect").iloc[0]
+    row = rows(comparison, site_id=ALL_SITES, indicator="chronic_absence", term="effect_average").iloc[0]
     assert np.isnan(row["estimate"])
     assert row["note"] == "only Alder Park could be told; one site is not pooled"
     assert "only Alder Park could be told" in comparison.summary()
 
 
 def test_every_site_has_a_row_for_every_question_with_the_reason_where_it_has_no_estimate(comparison):
-    found = rows(comparison, indicator="chronic_absence", term="effect").set_index("site_id")["note"]
+    found = rows(comparison, indicator="chronic_absence", term="effect_average").set_index("site_id")["note"]
     assert found["birch"] == "not pooled: 3 periods"
     assert found["cedar"] == "not pooled: the site has no figures for this indicator"
     assert list(found.index[:3]) == ["alder", "birch", "cedar"]
@@ -74,6 +77,42 @@ def test_another_latest_period_keeps_a_gap_out_of_the_pool(comparison):
     assert told.loc["birch", "reason"] == "its latest period is 2022-23; that of the other sites is 2023-24"
 
 
+def test_the_comparison_sites_are_pooled_apart_from_the_sites(its, network, dictionary):
+    results = {}
+    for name, own, other in (("alder", 5.0, 1.0), ("birch", 5.0, 2.0), ("cedar", 5.0, 3.0)):
+        result = its(name, graduation_rate=(own, 1.0))
+        beside = its(f"{name}-comparison", graduation_rate=(other, 1.0))
+        both = pd.concat([result.tidy, beside.tidy], ignore_index=True)
+        results[name] = {"interrupted_time_series": replace(result, tidy=both)}
+    found = rows(compare_sites(results, network, dictionary), site_id=ALL_SITES).set_index("term")["estimate"]
+    assert found["effect_average"] == pytest.approx(5.0)
+    assert found["comparison_effect_average"] == pytest.approx(2.0)
+
+
+def test_blurred_counts_give_two_ends_and_no_average(its, network, dictionary):
+    def blurred(name, low, high):
+        result = its(name, graduation_rate=(NAN, NAN), note="known only within bounds")
+        ends = [
+            result.tidy.assign(
+                term=result.tidy["term"] + case, estimate=end, conf_low=end - 5, conf_high=end + 5, note=""
+            )
+            for case, end in (("_worst_case", low), ("_best_case", high))
+        ]
+        tidy = pd.concat([result.tidy, *ends], ignore_index=True)
+        return {"interrupted_time_series": replace(result, tidy=tidy)}
+
+    comparison = compare_sites(
+        {"alder": blurred("alder", -2.0, 6.0), "birch": blurred("birch", 1.0, 3.0)}, network, dictionary
+    )
+    worst = rows(comparison, site_id="alder", term="effect_average_worst_case").iloc[0]
+    assert worst["estimate"] == -2.0
+    assert "worst and a best case only" in worst["note"]
+    pooled = rows(comparison, site_id=ALL_SITES, term="effect_average").iloc[0]
+    assert np.isnan(pooled["estimate"])
+    assert "never pooled: Alder Park −2.0 points to +6.0 points" in comparison.summary()
+    assert any("range −2.0 to 6.0, not pooled" in text.get_text() for text in comparison.plot().texts)
+
+
 def test_another_population_keeps_a_site_out_of_the_pool(its, network, dictionary):
     results = {
         "alder": {"interrupted_time_series": its("alder", graduation_rate=(4.0, 1.0))},
@@ -83,7 +122,9 @@ def test_another_population_keeps_a_site_out_of_the_pool(its, network, dictionar
     comparison = compare_sites(results, network, dictionary)
     frame = comparison.frames["comparable"].set_index(["site_id", "question"])
     assert frame.loc["birch", "because"].eq("population").all()
-    assert rows(comparison, site_id=ALL_SITES, term="effect")["estimate"].iloc[0] == pytest.approx(4.5)
+    assert rows(comparison, site_id=ALL_SITES, term="effect_average")["estimate"].iloc[0] == pytest.approx(
+        4.5
+    )
     assert comparison.frames["matrix"].loc[0, ["Alder Park", "Birchwater"]].tolist() == ["yes", "population"]
 
 
@@ -122,7 +163,7 @@ def test_a_comparison_reads_back_as_it_was_saved(comparison, tmp_path):
 
 
 def test_the_forest_lists_sites_by_name_and_those_not_told_with_the_reason(comparison):
-    ax = comparison.plot(indicator="graduation_rate", term="effect")
+    ax = comparison.plot(indicator="graduation_rate", term="effect_average")
     labels = [text.get_text() for text in ax.get_yticklabels()]
     assert labels[:3] == ["Alder Park, from 2018-19", "Birchwater, from 2018-19", "Cedar Flats, from 2019-20"]
     assert any("not told: counts are ranges" in text.get_text() for text in ax.texts)
