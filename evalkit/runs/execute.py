@@ -1,23 +1,18 @@
 """Run a plan in processes side by side, keep a site's trouble from the others, and report how all ended."""
 
 import json
-import multiprocessing
 import os
-import shutil
-import signal
-import tempfile
-import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from evalkit.runs.kernels import Receipt, run_notebook, start_worker
+from evalkit.runs.kernels import Receipt
 from evalkit.runs.plan import NotebookRun, Plan
+from evalkit.runs.pool import WorkerPool, stop_signals
 from evalkit.runs.record import (
     PARTIAL,
     describe_inputs,
@@ -119,7 +114,7 @@ def run_plan(
     """
     for partial in plan.folder.rglob(f"*{PARTIAL}"):
         partial.unlink(missing_ok=True)
-    with _stop_signals() as stopped_by, _Pool(jobs=jobs or core_count()) as pool:
+    with stop_signals() as stopped_by, WorkerPool(jobs=jobs or core_count()) as pool:
         batch = _Batch(plan, pool=pool, time_limit=time_limit, force=force, tell=tell, stopped_by=stopped_by)
         batch.run(plan.chains)
         if plan.chains and not any(site_is_there(plan, site_id) for site_id in plan.site_ids):
@@ -156,7 +151,7 @@ class _Batch:
         self,
         plan: Plan,
         *,
-        pool: "_Pool",
+        pool: WorkerPool,
         time_limit: float,
         force: bool,
         tell: Callable[[RunEvent], None],
@@ -281,74 +276,3 @@ class _Batch:
 
 def _interrupted() -> Receipt:
     return Receipt(status="interrupted", error="the run was stopped from outside", saved=None, seconds=0.0)
-
-
-class _Pool:
-    """Worker processes that can be interrupted, killed, and made anew when one is lost."""
-
-    def __init__(self, *, jobs: int) -> None:
-        self.jobs = jobs
-
-    def __enter__(self) -> "_Pool":
-        self.scratch = Path(tempfile.mkdtemp(prefix="evalkit-"))
-        self.others = set(multiprocessing.active_children())
-        self.executor = self._new_executor()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if exception[0] is not None:
-            self.kill()
-        self.executor.shutdown(wait=True, cancel_futures=True)
-        shutil.rmtree(self.scratch, ignore_errors=True)
-
-    def submit(self, run: NotebookRun, *, root: Path, time_limit: float) -> Future[Receipt]:
-        """Queue a run."""
-        try:
-            return self.executor.submit(run_notebook, run, root=root, time_limit=time_limit)
-        except BrokenProcessPool:
-            self.executor.shutdown(wait=True)
-            self.executor = self._new_executor()
-            return self.executor.submit(run_notebook, run, root=root, time_limit=time_limit)
-
-    def interrupt(self) -> None:
-        """Ask every worker to save what it has."""
-        for worker in self._workers():
-            if worker.pid is not None:
-                os.kill(worker.pid, signal.SIGINT)
-
-    def kill(self) -> None:
-        """End every worker; each takes its kernel along."""
-        for worker in self._workers():
-            worker.terminate()
-        for worker in self._workers():
-            worker.join(1)
-            worker.kill()
-
-    def _workers(self) -> list[multiprocessing.process.BaseProcess]:
-        return [process for process in multiprocessing.active_children() if process not in self.others]
-
-    def _new_executor(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self.jobs,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=start_worker,
-            initargs=(self.scratch,),
-        )
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in a list instead of being torn down by them."""
-    caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-    before = {
-        number: signal.signal(number, lambda signum, frame: caught.append(signum))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,11 +1,12 @@
 """One notebook in one kernel: what a worker process does, from the source notebook to the saved outcome."""
 
 import os
+import shutil
 import signal
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
 from time import monotonic
@@ -23,6 +24,8 @@ LOST_KERNEL_ATTEMPTS = (
 )
 ERROR_LENGTH = 240  # characters of an error that fit a line of the table of failures
 SOCKET_PATH_LENGTH = 100  # bytes; Unix allows 104 to 108 for the path of a socket
+
+GROUP_ENDING = ".group"
 
 # Set before any kernel starts. A fixed hash seed keeps the order of sets, and so a notebook's bytes.
 KERNEL_ENVIRONMENT = {
@@ -61,15 +64,21 @@ class _Attempt:
     notebook: Any = None
     client: Any = None
     group: int | None = None
-    ended: BaseException | None = field(default=None, repr=False)
+    ended: BaseException | None = None
+
+    def note_group(self, group: int | None) -> None:
+        """Write down the kernel's process group, for `kill_groups` should this process be lost."""
+        self.group = group
+        if group:
+            _group_file(group).touch()
 
     def kill_kernel(self) -> None:
         """End the kernel and all that it started."""
         with suppress(AttributeError):
             self.group = self.client.km.provisioner.pgid or self.group
-        if self.group and hasattr(os, "killpg") and self.group != os.getpgrp():
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.group, signal.SIGKILL)
+        if self.group:
+            _kill_group(self.group)
+            _group_file(self.group).unlink(missing_ok=True)
 
 
 _attempt: _Attempt | None = None
@@ -90,7 +99,14 @@ def start_worker(scratch: Path) -> None:
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _terminate)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    threading.Thread(target=_follow_parent, args=(scratch,), daemon=True).start()
+
+
+def kill_groups(scratch: Path) -> None:
+    """End the kernels that lost workers left behind, with all that these had started."""
+    for path in scratch.glob(f"*{GROUP_ENDING}"):
+        _kill_group(int(path.stem))
+        path.unlink(missing_ok=True)
 
 
 def run_notebook(run: NotebookRun, *, root: Path, time_limit: float) -> Receipt:
@@ -184,7 +200,7 @@ def _register_engine() -> None:
             **_: Any,
         ) -> None:
             def note_group(**_: Any) -> None:
-                attempt.group = attempt.client.km.provisioner.pgid
+                attempt.note_group(attempt.client.km.provisioner.pgid)
 
             attempt.notebook = nb_man.nb
             attempt.client = PapermillNotebookClient(
@@ -287,6 +303,16 @@ def _mark_failure(notebook: Any, error: str) -> None:
     notebook.cells.insert(0, new_markdown_cell(notice, id="run-failure"))  # type: ignore[no-untyped-call]
 
 
+def _group_file(group: int) -> Path:
+    return Path(os.environ["JUPYTER_RUNTIME_DIR"]) / f"{group}{GROUP_ENDING}"
+
+
+def _kill_group(group: int) -> None:
+    if hasattr(os, "killpg") and group != os.getpgrp():
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+
+
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     if _attempt is not None:
         raise KeyboardInterrupt
@@ -298,9 +324,10 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
     os._exit(128 + signum)
 
 
-def _follow_parent() -> None:
+def _follow_parent(scratch: Path) -> None:
     """End with the parent, however it ended; a pool's workers would otherwise wait for ever."""
     parent = parent_process()
     if parent is not None:
         parent.join()
+        shutil.rmtree(scratch, ignore_errors=True)
         _terminate(signal.SIGTERM, None)

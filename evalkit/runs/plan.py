@@ -139,12 +139,13 @@ def plan_runs(
     folder = root / "outputs" / network_id / audience
 
     def run(path: Path, site_id: str | None) -> NotebookRun:
-        place = {} if site_id is None else {"site_id": site_id}
+        # a network notebook reads only what the sites' notebooks saved, so it is told of no data
+        own = {} if site_id is None else {"site_id": site_id, "data": told}
         return NotebookRun(
             name=path.stem,
             notebook=path,
             output=folder / (site_id or "network") / "notebooks" / path.name,
-            parameters={"network": network_id, **place, "audience": audience, "data": told},
+            parameters={"network": network_id, "audience": audience, **own},
             site_id=site_id,
         )
 

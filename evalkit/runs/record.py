@@ -192,13 +192,14 @@ def _input_files(plan: Plan, run: NotebookRun) -> list[Path]:
     parameters = plan.root / "parameters" / plan.network_id
     own = f"{run.site_id}.yml" if run.site_id else "*.yml"
     data = plan.root / (plan.data or f"outputs/{plan.network_id}/data")
-    declared = [
+    declared = {
         *parameters.glob("network.yml"),
         *(parameters / "sites").glob(own),
         *(plan.root / "data_dictionary").glob("*.yml"),
-        *(path for path in data.rglob("*") if path.is_file()),
-    ]
-    return sorted({*declared, *_earlier_results(plan, run)})
+    }
+    if run.site_id:
+        declared |= {path for path in data.rglob("*") if path.is_file()}
+    return sorted(declared | _earlier_results(plan, run))
 
 
 def _earlier_results(plan: Plan, run: NotebookRun) -> set[Path]:

@@ -1,6 +1,5 @@
 """A workspace of tiny notebooks that need no evalkit inside, so that a run costs a kernel and little more."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -9,18 +8,17 @@ import pytest
 PARAMETERS = 'network = "demo"\naudience = "public"\ndata = ""'
 SITE_PARAMETERS = PARAMETERS + '\nsite_id = "alder-park"'
 
-Writer = Callable[..., Path]
-
 
 def write_notebook(path: Path, *cells: str, parameters: str | None = SITE_PARAMETERS) -> Path:
     """Write a notebook with a title, a parameters cell (unless None) and code cells."""
-    tagged = [
-        nbformat.v4.new_code_cell(parameters, id="parameters", metadata={"tags": ["parameters"]})
-    ] * (parameters is not None)
+    first = []
+    if parameters is not None:
+        tagged = {"tags": ["parameters"]}
+        first.append(nbformat.v4.new_code_cell(parameters, id="parameters", metadata=tagged))
     notebook = nbformat.v4.new_notebook(
         cells=[
             nbformat.v4.new_markdown_cell("# A title", id="title"),
-            *tagged,
+            *first,
             *(nbformat.v4.new_code_cell(source, id=f"code-{n}") for n, source in enumerate(cells)),
         ],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
@@ -31,5 +29,5 @@ def write_notebook(path: Path, *cells: str, parameters: str | None = SITE_PARAME
 
 
 @pytest.fixture(name="write_notebook", scope="session")
-def write_notebook_fixture() -> Writer:
+def _write_notebook():
     return write_notebook

@@ -1,0 +1,337 @@
+"""The command line: each verb parses, calls what does the work, prints, and returns a code.
+
+0 is fine, 1 is a problem or a failed run, 2 is wrong usage, and 128 + N is a run stopped by signal N.
+Whatever is heavy is imported inside the verb that needs it.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evalkit import __version__
+from evalkit.errors import EvalkitError
+
+if TYPE_CHECKING:
+    from evalkit.runs.execute import RunEvent, RunReport
+    from evalkit.runs.plan import Plan
+    from evalkit.workspace import Workspace
+
+PROBLEM = 1
+SIGNAL_BASE = 128  # a shell's convention for a command that a signal ended
+LOOPBACK = "127.0.0.1"
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+NetworkOption = Annotated[
+    str | None,
+    typer.Option("--network", metavar="ID", help="A folder of parameters/; needed where there are several."),
+]
+SiteOption = Annotated[
+    list[str] | None, typer.Option("--site", metavar="ID", help="Only this site; may be given again.")
+]
+NotebookOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--notebook", metavar="NAME", help="Only this notebook, such as 4_equity_gaps; may be given again."
+    ),
+]
+AudienceOption = Annotated[str, typer.Option("--audience", help="internal, partners or public.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Folder of data files, if not outputs/<network>/data."),
+]
+WorkspaceOption = Annotated[
+    Path | None, typer.Option("--workspace", metavar="DIR", help="The workspace, if not here or above.")
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, metavar="N", help="Notebooks at a time; as many as cores by default."),
+]
+LimitOption = Annotated[
+    float | None,
+    typer.Option("--time-limit", min=1, metavar="SECONDS", help="For each notebook; 600 by default."),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Run also what is up to date.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its code; a problem a person can mend is printed without a traceback."""
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="evalkit")
+    except EvalkitError as error:
+        for problem in error.problems:
+            print(f"evalkit: {problem}", file=sys.stderr)
+        return PROBLEM
+    except OSError as error:
+        print(f"evalkit: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return PROBLEM
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else PROBLEM * bool(ended.code)
+    return 0
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"evalkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _evalkit(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Evaluate collective-impact initiatives: run notebooks, publish case studies."""
+
+
+@app.command()
+def demo(jobs: JobsOption = None, force: ForceOption = False, workspace: WorkspaceOption = None) -> None:
+    """Run and publish the demonstration (made-up data)."""
+    _run_and_publish(_open(workspace), "demo", audience="public", jobs=jobs, force=force)
+
+
+@app.command()
+def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")]) -> None:
+    """Make a workspace of your own."""
+    from evalkit.workspace import init_workspace
+
+    made = init_workspace(directory)
+    print(f"A workspace is in {made.root}. Go there and try `evalkit demo`.")
+
+
+@app.command()
+def check(network: NetworkOption = None, data: DataOption = None, workspace: WorkspaceOption = None) -> None:
+    """List every problem in parameters and data."""
+    from evalkit.audit import check_workspace
+
+    problems = check_workspace(_open(workspace), network=network, data=str(data.resolve()) if data else "")
+    for problem in problems:
+        print(problem)
+    if problems:
+        print(f"{len(problems)} problem{'s' * (len(problems) > 1)} found.")
+        raise typer.Exit(PROBLEM)
+    print("No problem found.")
+
+
+@app.command()
+def run(
+    network: NetworkOption = None,
+    site: SiteOption = None,
+    notebook: NotebookOption = None,
+    audience: AudienceOption = "public",
+    data: DataOption = None,
+    jobs: JobsOption = None,
+    time_limit: LimitOption = None,
+    force: ForceOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Run what is not up to date, then publish."""
+    home = _open(workspace)
+    _run_and_publish(
+        home,
+        _choose_network(home, network),
+        audience=audience,
+        data=data,
+        sites=site or (),
+        notebooks=notebook or (),
+        jobs=jobs,
+        time_limit=time_limit,
+        force=force,
+    )
+
+
+@app.command()
+def status(
+    network: NetworkOption = None,
+    audience: AudienceOption = "public",
+    data: DataOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Show what is done, failed or stale, and why."""
+    from evalkit.runs.network import plan_network
+    from evalkit.runs.record import run_states
+
+    home = _open(workspace)
+    states = run_states(plan_network(home, _choose_network(home, network), audience=audience, data=data))
+    _print_table(
+        ("site", "notebook", "state", "why"),
+        [(state.run.site_id or "network", state.run.name, state.state, state.reason) for state in states],
+    )
+    if any(state.state == "failed" for state in states):
+        raise typer.Exit(PROBLEM)
+
+
+@app.command()
+def publish(
+    network: NetworkOption = None,
+    audience: AudienceOption = "public",
+    to: Annotated[str, typer.Option("--to", help="Formats, separated by commas.")] = "html,pdf,docx",
+    renderer: Annotated[str, typer.Option("--renderer", help="auto, quarto or pandoc.")] = "auto",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Make the pages from the notebooks that ran."""
+    home = _open(workspace)
+    formats = tuple(part.strip() for part in to.split(",") if part.strip())
+    _publish(home, _choose_network(home, network), audience=audience, formats=formats, renderer=renderer)
+
+
+@app.command()
+def lab(
+    port: Annotated[int | None, typer.Option("--port", help="Any free one by default.")] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Open JupyterLab here, for this machine only."""
+    import subprocess
+
+    root = _open(workspace).root
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.ip={LOOPBACK}",
+        f"--ServerApp.root_dir={root}",
+    ]
+    command += [f"--ServerApp.port={port}"] if port else []
+    command += [] if browser else ["--no-browser"]
+    raise typer.Exit(subprocess.run(command, cwd=root, check=False).returncode)
+
+
+def _open(folder: Path | None) -> "Workspace":
+    from evalkit.workspace import find_workspace
+
+    return find_workspace(folder)
+
+
+def _choose_network(workspace: "Workspace", asked: str | None) -> str:
+    if asked is not None:
+        return asked
+    known = workspace.networks()
+    if len(known) == 1:
+        return known[0]
+    raise typer.BadParameter(f"name one with --network: {', '.join(known) or 'parameters/ holds none yet'}")
+
+
+def _run_and_publish(
+    workspace: "Workspace",
+    network: str,
+    *,
+    audience: str,
+    data: Path | None = None,
+    sites: Sequence[str] = (),
+    notebooks: Sequence[str] = (),
+    jobs: int | None = None,
+    time_limit: float | None = None,
+    force: bool = False,
+) -> None:
+    from evalkit.runs.execute import NOTEBOOK_TIME_LIMIT, run_plan
+    from evalkit.runs.network import plan_network, prepare_data
+
+    plan = plan_network(workspace, network, audience=audience, data=data, sites=sites, notebooks=notebooks)
+    prepare_data(workspace, plan)
+    with _progress(plan) as tell:
+        report = run_plan(
+            plan, jobs=jobs, time_limit=time_limit or NOTEBOOK_TIME_LIMIT, force=force, tell=tell
+        )
+    if report.stopped_by is None and any(row.is_well for row in report.rows):
+        _publish(workspace, network, audience=audience)
+    _print_problems(report)
+    if report.stopped_by is not None:
+        raise typer.Exit(SIGNAL_BASE + report.stopped_by)
+    if report.problems:
+        raise typer.Exit(PROBLEM)
+
+
+def _publish(
+    workspace: "Workspace",
+    network: str,
+    *,
+    audience: str,
+    formats: tuple[str, ...] = ("html", "pdf", "docx"),
+    renderer: str = "auto",
+) -> None:
+    from evalkit.publish import publish_network
+
+    published = publish_network(
+        workspace, network=network, audience=audience, formats=formats, renderer=renderer
+    )
+    print(f"The site is at {published.index}")
+
+
+@contextmanager
+def _progress(plan: "Plan") -> Iterator[Callable[["RunEvent"], None]]:
+    """Show a bar on a terminal, a plain line for each run that ends elsewhere."""
+    total = len(plan.runs)
+    if not sys.stdout.isatty():
+        ended = 0
+
+        def print_line(event: "RunEvent") -> None:
+            nonlocal ended
+            if event.row is not None:
+                ended += 1
+                seconds = f" in {event.row.seconds:.1f} s" if event.row.seconds else ""
+                error = f": {event.row.error}" if event.row.error else ""
+                print(f"[{ended}/{total}] {event.run.label} {event.row.status}{seconds}{error}", flush=True)
+
+        yield print_line
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns) as progress:
+        task = progress.add_task("", total=total)
+        under_way: dict[str, None] = {}
+
+        def advance(event: "RunEvent") -> None:
+            if event.row is None:
+                under_way[event.run.label] = None
+            else:
+                under_way.pop(event.run.label, None)
+                progress.advance(task)
+                if event.row.status == "failed":
+                    progress.console.print(f"{event.run.label} failed: {event.row.error}", markup=False)
+            progress.update(task, description=", ".join(under_way))
+
+        yield advance
+
+
+def _print_problems(report: "RunReport") -> None:
+    if not report.problems:
+        return
+    print(f"\n{len(report.problems)} of {len(report.rows)} notebooks did not end well:")
+    _print_table(
+        ("site", "notebook", "status", "error", "where to look"),
+        [(row.site_id, row.notebook, row.status, row.error, row.where) for row in report.problems],
+    )
+
+
+def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table that fits a terminal; elsewhere whole lines, so that paths and errors can be found."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*headings)
+        for row in rows:
+            table.add_row(*(Text(cell, overflow="fold") for cell in row))
+        Console().print(table)
+        return
+    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
+    for row in (headings, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,73 @@
+"""The batch run of one network of a workspace: its plan, and the data it needs to be there."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalkit.errors import ParameterError
+from evalkit.runs.plan import Plan, plan_runs
+from evalkit.workspace import Workspace
+
+SIMULATION_IS_COMPLETE = "truth.json"  # the file that a simulation writes last
+
+
+def plan_network(
+    workspace: Workspace,
+    network: str,
+    *,
+    audience: str = "public",
+    data: Path | None = None,
+    sites: Sequence[str] = (),
+    notebooks: Sequence[str] = (),
+) -> Plan:
+    """Check a network's parameters and lay out its runs for one audience; nothing is written.
+
+    Parameters
+    ----------
+    network : its id
+    data : the folder with its data files; None for outputs/<network>/data
+    sites, notebooks : run only these; empty means all
+
+    Raises
+    ------
+    ParameterError : every problem of the network's parameters, or of what was asked for.
+    """
+    workspace.outputs(network, audience)
+    declared = workspace.network(network)
+    shown = [site_id for site_id, site in declared.sites.items() if audience in site.audiences]
+    withheld = [site_id for site_id in sites if site_id in declared.sites and site_id not in shown]
+    if withheld:
+        raise ParameterError(
+            f"{', '.join(withheld)}: not shown to audience {audience!r} (`audiences` of the site)"
+        )
+    return plan_runs(
+        workspace.root,
+        network_id=network,
+        site_ids=shown,
+        audience=audience,
+        data=data,
+        sites=sites,
+        notebooks=notebooks,
+    )
+
+
+def prepare_data(workspace: Workspace, plan: Plan) -> None:
+    """See that the data folder of a plan holds data, before notebooks run side by side and read it.
+
+    A simulated network is simulated here, once.
+
+    Raises
+    ------
+    ParameterError : the network's sources are files, and no folder was named that holds them.
+    """
+    declared = workspace.network(plan.network_id)
+    sources = [*declared.sources, *(source for site in declared.sites.values() for source in site.sources)]
+    folder = workspace.data(plan.network_id, plan.data)
+    if any(source.kind != "simulation" for source in sources) and not folder.is_dir():
+        raise ParameterError(
+            f"{plan.network_id}: its sources are data files; name their folder with --data DIR"
+        )
+    simulated = any(source.kind == "simulation" for source in sources)
+    if simulated and plan.site_ids and not (folder / SIMULATION_IS_COMPLETE).is_file():
+        from evalkit.views import read_site_table
+
+        read_site_table(workspace, declared, declared.site(plan.site_ids[0]), data=plan.data)
