@@ -55,7 +55,8 @@ def forest(
         raise ValueError(
             f"the comparison has nothing on {', '.join(value for value in asked.values() if value)}"
         )
-    average = (fits[fits["estimate"].notna()] if fits["estimate"].notna().any() else fits).iloc[0]
+    average = fits.assign(told=fits["estimate"].notna(), some=fits["shown"] > 0)
+    average = average.sort_values(["told", "some"], ascending=False, kind="stable").iloc[0]
     part = _matching(sites, {key: average[key] for key in asked}).reset_index(drop=True)
     with house_style():
         axes = new_axes(ax, height=FRAME + ROW * (len(part) + 2))

@@ -27,8 +27,17 @@ SOURCES = (
         "the same distance in the comparison sites, where the work was not done",
         comparison=True,
     ),
+    Source(
+        "change",
+        "turn_the_curve",
+        "change_from_baseline",
+        "change from the baseline period to the latest",
+        bounded="change",
+        pooled=False,
+    ),
     Source("difference", "equity_gaps", "difference", "gap in the latest period", same_period=True),
 )
+NOT_POOLED = tuple(source.name for source in SOURCES if not source.pooled)
 
 # Higgins et al. (2003), BMJ 327:557-560: 25, 50 and 75 percent as low, moderate and high.
 HETEROGENEITY = (
@@ -99,6 +108,7 @@ POOLED = [
     "unit",
     "reference",
     "k",
+    "shown",
     "estimate",
     "std_error",
     "conf_low",
@@ -123,7 +133,9 @@ def _pooled(part: pd.DataFrame, conf_level: float) -> dict[str, Any]:
         name: (told if len(told) else part).iloc[0][name]
         for name in (*QUESTION, "term_label", "label", "short_label", "favourable", "unit", "reference")
     }
-    row |= {"k": len(told), "in_words": "", "note": ""}
+    row |= {"k": len(told), "shown": int((part["comparable"] != "no").sum()), "in_words": "", "note": ""}
+    if first["term"] in NOT_POOLED:
+        return row | {"note": "changes between other years in every site are shown and not averaged"}
     try:
         pool = pool_random_effects(told["estimate"], told["std_error"], conf_level=conf_level)
     except DesignError as error:
@@ -259,11 +271,19 @@ def _narrative(
     paragraphs = []
     for _, questions in pooled.groupby("indicator", sort=False):
         records = questions.to_dict("records")
-        changes = [row for row in records if row["dimension"] == TOTAL_DIMENSION]
+        changes = _told_first([row for row in records if row["dimension"] == TOTAL_DIMENSION])
         paragraphs += [_paragraph(row, _of_question(sites, row)) for row in changes]
         gaps = _gaps([row for row in records if row["dimension"] != TOTAL_DIMENSION])
         paragraphs += [gaps] if gaps else []
     return (*opening, *paragraphs)
+
+
+def _told_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Tell what some site answers; where none has a time series, say why and tell the plain changes."""
+    series = [row for row in rows if row["term"] not in NOT_POOLED]
+    if any(row["shown"] for row in series):
+        return [row for row in series if row["shown"]]
+    return [row for row in rows if row["term"] in (AVERAGE, *NOT_POOLED)]
 
 
 def _of_question(sites: pd.DataFrame, row: Mapping[str, Any]) -> pd.DataFrame:
@@ -274,7 +294,7 @@ def _paragraph(row: Mapping[str, Any], part: pd.DataFrame) -> str:
     asked = f"{row['label']}, {row['term_label']}"
     sentences = [f"{asked}: {_average(row)}"]
     told, blurred = part[part["comparable"] == "yes"], part[part["comparable"] == "range only"]
-    if row["k"] == 1:
+    if row["k"] == 1 and row["term"] not in NOT_POOLED:
         own = told.iloc[0]
         sentences.append(
             f"Its own estimate is {amount(own['estimate'], own['unit'])} "

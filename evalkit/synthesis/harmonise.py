@@ -34,6 +34,8 @@ class Source:
     method, term : which rows of which result
     label : the estimate in plain words
     comparison : whether it is that of the site's comparison site
+    bounded : the beginning of the terms that stand in for it where counts are blurred; by default the term
+    pooled : whether the sites' estimates answer one question and so may be averaged
     same_period : whether the estimates must describe the same period in every site
     """
 
@@ -42,12 +44,15 @@ class Source:
     term: str
     label: str
     comparison: bool = False
+    bounded: str = ""
+    pooled: bool = True
     same_period: bool = False
 
     @property
     def bounds(self) -> tuple[str, str]:
         """The terms that stand in for it where counts are blurred."""
-        return f"{self.term}_worst_case", f"{self.term}_best_case"
+        stem = self.bounded or self.term
+        return f"{stem}_worst_case", f"{stem}_best_case"
 
 
 def gather(
@@ -182,8 +187,10 @@ def _row(
         return row
     bounds = found[found["term"].isin(source.bounds)]
     exact = found[found["term"] == source.term]
-    told = exact[exact["estimate"].notna() & exact["std_error"].notna()]
-    latest = _latest(told if not told.empty else exact if not exact.empty else bounds)
+    told = exact[exact["estimate"].notna() & (exact["std_error"].notna() | (not source.pooled))]
+    if not told.empty and not bounds.empty and bounds["period"].max() > told["period"].max():
+        told = told.iloc[:0]
+    latest = _latest(told if not told.empty else bounds if not bounds.empty else exact)
     row |= {name: latest[name] for name in ("population", "period", "unit", "n")}
     row["reference"] = str(dict(result.design.get("references", {})).get(dimension, ""))
     if not told.empty:
@@ -193,11 +200,14 @@ def _row(
             | {name: latest[name] for name in numbers}
             | {"comparable": "yes", "because": "", "reason": ""}
         )
-    reason = plain_reason(str(latest["note"]), site.site_id, indicator_id) or "no standard error is given"
+    reason = (
+        plain_reason(str((latest if exact.empty else _latest(exact))["note"]), site.site_id, indicator_id)
+        or "no standard error is given"
+    )
     row |= {"because": "refused", "reason": reason}
-    ends = [bounds.loc[bounds["term"] == name, "estimate"].dropna() for name in source.bounds]
-    if all(len(end) for end in ends):
-        values = [float(end.iloc[-1]) for end in ends]
+    bounds = bounds[bounds["estimate"].notna() & (bounds["period"] == bounds["period"].max())]
+    if len(bounds) == 2:
+        values = [float(value) for value in bounds["estimate"]]
         blurred = "its counts are published as ranges, so there is a worst and a best case only"
         row |= {"low": min(values), "high": max(values), "comparable": "range only"}
         row |= {"conf_low": bounds["conf_low"].min(), "conf_high": bounds["conf_high"].max()}
