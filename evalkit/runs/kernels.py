@@ -166,6 +166,7 @@ def _execute(run: NotebookRun, *, root: Path, time_limit: float, deadline: float
                 parameters=run.parameters,
                 engine_name="evalkit",
                 kernel_name=KERNEL,
+                language="python",
                 request_save_on_cell_execute=False,
                 progress_bar=False,
                 start_timeout=KERNEL_START_LIMIT,

@@ -1,4 +1,4 @@
-"""Real kernels, few of them: one batch in which every site meets another fate, and what is left of it afterwards."""
+"""Real kernels, few of them: one batch in which every site meets another fate, and what is left of it."""
 
 import json
 import os
@@ -69,6 +69,17 @@ def _read(path: Path):
     return notebook
 
 
+def _is_gone(process: int) -> bool:
+    """Wait a little: a killed orphan keeps its number until the first process has taken note of its end."""
+    for _ in range(50):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def test_a_site_whose_notebooks_all_run_is_done(batch):
     for name in ("1_first", "2_second", "3_third"):
         assert batch.rows["works", name].status == "done"
@@ -129,18 +140,12 @@ def test_the_report_and_runs_jsonl_hold_every_planned_run_in_order(batch):
     assert len(batch.report.problems) == 4 * 2 + 3
     assert batch.report.stopped_by is None
     ended = [event.run for event in batch.events if event.row is not None]
-    assert sorted(ended, key=planned_place(batch)) == list(batch.plan.runs)
-
-
-def planned_place(batch):
-    return {run: place for place, run in enumerate(batch.plan.runs)}.__getitem__
+    assert sorted(ended, key=batch.plan.runs.index) == list(batch.plan.runs)
 
 
 def test_nothing_half_written_and_no_process_is_left(batch):
     assert list(batch.root.rglob("*.partial")) == []
-    orphan = int((batch.root / "orphan.pid").read_text())
-    with pytest.raises(ProcessLookupError):
-        os.kill(orphan, 0)
+    assert _is_gone(int((batch.root / "orphan.pid").read_text()))
 
 
 def test_a_saved_notebook_holds_no_clock_and_no_path_of_the_machine_in_its_metadata(batch):
@@ -232,5 +237,4 @@ def test_a_run_that_is_terminated_keeps_what_it_has_and_leaves_no_process(tmp_pa
     assert kept.metadata.evalkit.status == "interrupted"
     assert "begun" in str(kept.cells[4].outputs)
     assert earlier.read_text() == "what an earlier run left"
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "kernel.pid").read_text()), 0)
+    assert _is_gone(int((tmp_path / "kernel.pid").read_text()))

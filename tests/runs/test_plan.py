@@ -134,7 +134,7 @@ def test_parameters_are_read_from_plain_and_annotated_assignments(tmp_path, writ
 
 def test_a_parameters_cell_that_is_not_python_is_told_with_its_line(tmp_path, write_notebook):
     path = write_notebook(tmp_path / "1_a.ipynb", parameters='a = "1"\nb = = 2')
-    with pytest.raises(ParameterError, match="not Python .its line 2."):
+    with pytest.raises(ParameterError, match=r"not Python \(its line 2\)"):
         notebook_parameters(path)
 
 

@@ -1,0 +1,201 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+
+import evalkit.publish
+from evalkit import __version__
+from evalkit.cli import main
+
+HOME = Path(__file__).resolve().parents[1]
+VERBS = ("demo", "init", "check", "run", "status", "publish", "lab")
+HEAVY = ("pandas", "numpy", "scipy", "matplotlib", "nbformat", "papermill", "pydantic", "rich")
+HELP_LIMIT = 0.3  # seconds on a warm cache
+
+
+def _write_notebook(path, code, *, parameters):
+    tagged = {"tags": ["parameters"]}
+    cells = [
+        nbformat.v4.new_code_cell(parameters, id="parameters", metadata=tagged),
+        nbformat.v4.new_code_cell(code, id="code"),
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+@pytest.fixture(name="workspace", scope="module")
+def _workspace(tmp_path_factory):
+    """The demonstration's parameters with notebooks that need no evalkit, and one site of which fails."""
+    root = tmp_path_factory.mktemp("workspace")
+    for part in ("parameters", "data_dictionary"):
+        shutil.copytree(HOME / part, root / part)
+    names = 'network = ""\naudience = ""\n'
+    _write_notebook(
+        root / "notebooks" / "site" / "1_look.ipynb",
+        "if site_id == 'birchwater': raise ValueError('no such school')",
+        parameters=names + 'site_id = ""\ndata = ""',
+    )
+    _write_notebook(root / "notebooks" / "network" / "1_compare.ipynb", "network", parameters=names)
+    data = root / "outputs" / "demo" / "data"
+    data.mkdir(parents=True)
+    (data / "truth.json").write_text("{}")
+    return root
+
+
+@pytest.fixture(name="published")
+def _published(monkeypatch):
+    calls = []
+
+    def publish_network(workspace, **choice):
+        calls.append(choice)
+        return SimpleNamespace(index=workspace.root / "index.html")
+
+    monkeypatch.setattr(evalkit.publish, "publish_network", publish_network, raising=False)
+    return calls
+
+
+def test_help_names_every_verb(capsys):
+    assert main(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"\n  {verb} " in said for verb in VERBS)
+
+
+def test_version_is_printed(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"evalkit {__version__}\n"
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    program = (
+        "import sys; from evalkit.cli import main; main(['--help']); "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    seconds = []
+    for _ in range(4):
+        started = time.perf_counter()
+        said = subprocess.run(
+            [sys.executable, "-c", program], cwd=HOME, capture_output=True, text=True, check=True
+        )
+        seconds.append(time.perf_counter() - started)
+        assert said.stdout.endswith("[]\n")
+    assert min(seconds) < HELP_LIMIT
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["bogus"], ["run", "--jobs", "0"], ["run", "--jobs", "two"], ["init"], ["run", "--no-such-option"]],
+)
+def test_wrong_usage_ends_with_2(arguments):
+    assert main(arguments) == 2
+
+
+def test_a_workspace_of_several_networks_asks_which(workspace, capsys):
+    assert main(["run", "--workspace", str(workspace)]) == 2
+    assert "name one with --network: demo, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--network", "dem"], "unknown network 'dem'; did you mean 'demo'?"),
+        (["--network", "demo", "--site", "alder"], "no site of demo 'alder'; did you mean 'alder-park'?"),
+        (["--network", "demo", "--notebook", "1_lok"], "no notebook '1_lok'; did you mean '1_look'?"),
+        (["--network", "demo", "--audience", "everyone"], "unknown audience 'everyone'"),
+        (["--network", "demo", "--data", "nowhere"], "no such data folder"),
+        (["--network", "promise-neighborhoods"], "name their folder with --data DIR"),
+    ],
+)
+def test_a_problem_is_one_sentence_on_stderr_and_ends_with_1(workspace, capsys, arguments, sentence):
+    assert main(["run", *arguments, "--workspace", str(workspace)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert sentence in said.err
+    assert "Traceback" not in said.err
+    assert not (workspace / "outputs" / "promise-neighborhoods").exists()
+
+
+def test_outside_a_workspace_a_verb_says_how_to_make_one(tmp_path, capsys):
+    assert main(["status", "--workspace", str(tmp_path)]) == 1
+    assert "evalkit init" in capsys.readouterr().err
+
+
+def test_a_failed_site_ends_a_run_with_1_a_table_and_the_published_rest(workspace, published, capsys):
+    chosen = ["--site", "alder-park", "--site", "birchwater", "--workspace", str(workspace)]
+    assert main(["run", "--network", "demo", "--jobs", "2", *chosen]) == 1
+    said = capsys.readouterr().out
+    assert "alder-park/1_look done in" in said
+    assert "network/1_compare done in" in said
+    assert f"The site is at {workspace / 'index.html'}" in said
+    assert published == [
+        {"network": "demo", "audience": "public", "formats": ("html", "pdf", "docx"), "renderer": "auto"}
+    ]
+    failed = said.splitlines()[-1]
+    assert failed.startswith("birchwater  1_look    failed  code cell 3: ValueError: no such school")
+    where = failed.split()[-1]
+    assert (workspace / where).is_file()
+    rows = [
+        json.loads(line) for line in (workspace / "outputs/demo/public/runs.jsonl").read_text().splitlines()
+    ]
+    assert [row["status"] for row in rows] == ["done", "failed", "done"]
+
+    assert main(["status", "--network", "demo", "--workspace", str(workspace)]) == 1
+    table = [line.split(maxsplit=3) for line in capsys.readouterr().out.splitlines()]
+    assert ["alder-park", "1_look", "done"] in table
+    assert ["cedar-flats", "1_look", "never", "run"] in table
+    assert ["birchwater", "1_look", "failed", "code cell 3: ValueError: no such school"] in table
+
+
+def test_publish_hands_formats_and_renderer_down(workspace, published):
+    options = ["--to", "html, docx", "--renderer", "pandoc", "--audience", "internal"]
+    assert main(["publish", "--network", "demo", *options, "--workspace", str(workspace)]) == 0
+    assert published == [
+        {"network": "demo", "audience": "internal", "formats": ("html", "docx"), "renderer": "pandoc"}
+    ]
+
+
+def test_check_prints_every_problem_and_ends_with_1(workspace, monkeypatch, capsys):
+    problems = ["a.yml, line 3: one", "b.csv, row 7: two"]
+    monkeypatch.setattr("evalkit.audit.check_workspace", lambda workspace, **choice: problems)
+    assert main(["check", "--workspace", str(workspace)]) == 1
+    assert capsys.readouterr().out.splitlines() == [*problems, "2 problems found."]
+    problems.clear()
+    assert main(["check", "--workspace", str(workspace)]) == 0
+
+
+def test_init_makes_a_workspace_once(tmp_path, capsys):
+    target = tmp_path / "mine"
+    assert main(["init", str(target)]) == 0
+    assert (target / "parameters").is_dir()
+    assert main(["init", str(target)]) == 1
+    assert "not an empty folder" in capsys.readouterr().err
+
+
+def test_lab_serves_the_workspace_on_loopback_only(workspace, monkeypatch):
+    started = []
+
+    def start(command, **choice):
+        started.append((command, choice["cwd"]))
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, "run", start)
+    assert main(["lab", "--no-browser", "--port", "8899", "--workspace", str(workspace)]) == 0
+    ((command, folder),) = started
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert {"--ServerApp.ip=127.0.0.1", "--ServerApp.port=8899", "--no-browser"} <= set(command)
+    assert folder == workspace
+
+
+def test_a_file_that_cannot_be_written_is_named_without_a_traceback(workspace, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise OSError(28, os.strerror(28), "outputs/runs.jsonl")
+
+    monkeypatch.setattr("evalkit.runs.record.run_states", fail)
+    assert main(["status", "--network", "demo", "--workspace", str(workspace)]) == 1
+    assert capsys.readouterr().err == "evalkit: outputs/runs.jsonl: No space left on device\n"
