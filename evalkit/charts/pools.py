@@ -18,14 +18,22 @@ LABEL_HEIGHT = 0.055  # share of the axis: least distance between two labels
 SOURCE = "EDFacts graduation rates"
 
 
-def pool_chart(frames: Mapping[str, pd.DataFrame], *, ax: Axes | None = None, source: str = SOURCE) -> Axes:
-    """Draw the pooled bounds by rule and year from `augment` (rule, period, schools, n, low, high; percent).
+def pool_chart(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    ax: Axes | None = None,
+    indicator: str | None = None,
+    source: str = SOURCE,
+) -> Axes:
+    """Draw the pooled bounds by rule and year, in percent, from `augment` of a comparison_pool result.
 
     A range runs from the lowest to the highest the rate may be; thin lines join the middles for the eye
     only. A year without a school that can be weighted has no range. Nothing is a bar, so the axis need not
     start at 0.
     """
     augment = frames["augment"]
+    if indicator is not None:
+        augment = augment.loc[augment["indicator"].eq(indicator)]
     periods = sorted(augment["period"].unique())
     place = {period: position for position, period in enumerate(periods)}
     floor = _floor(augment)
@@ -86,6 +94,8 @@ def _sizes(augment: pd.DataFrame) -> str:
 
 
 def _alt(augment: pd.DataFrame, periods: list[str]) -> str:
+    if not periods:
+        return "An empty chart: the site is not compared with the rest of a district."
     told = []
     for rule, (words, *_) in LOOKS.items():
         rows = augment.loc[augment["rule"].eq(rule)].dropna(subset=["low", "high"]).sort_values("period")

@@ -54,6 +54,7 @@ def read_edfacts_acgr(
     dictionary: DataDictionary,
     states: Sequence[str] | None = None,
     leas: Sequence[str] | None = None,
+    source: str = "edfacts_acgr",
 ) -> IndicatorTable:
     """Read the school files of the adjusted cohort graduation rate, any number of years.
 
@@ -70,6 +71,7 @@ def read_edfacts_acgr(
     folder_or_files : a folder with acgr-sch-sy*.csv, or the files
     states : keep these, by name as in the files or by two-digit code ("06")
     leas : keep these districts (LEAID, seven digits, as text)
+    source : the id of the source, for the column `source`
 
     Raises
     ------
@@ -80,7 +82,7 @@ def read_edfacts_acgr(
     for file in files:
         kept = _kept(file.cells, states, leas)
         problems.extend(_id_problems(file, kept))
-        frames.extend(_group_frame(file, kept, group, problems) for group in file.groups)
+        frames.extend(_group_frame(file, kept, group, source, problems) for group in file.groups)
     raise_together(DataError, problems)
     frame = pd.concat(frames, ignore_index=True)
     if frame.empty:
@@ -212,7 +214,9 @@ def _id_problems(file: _File, cells: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def _group_frame(file: _File, cells: pd.DataFrame, group: str, problems: list[str]) -> pd.DataFrame:
+def _group_frame(
+    file: _File, cells: pd.DataFrame, group: str, source: str, problems: list[str]
+) -> pd.DataFrame:
     """Turn one group's two columns into rows; problems are added to the list."""
     cohort_column, rate_column = file.groups[group]
     lines = cells.index.to_numpy()
@@ -262,7 +266,7 @@ def _group_frame(file: _File, cells: pd.DataFrame, group: str, problems: list[st
             "status": np.select(
                 [known, blurred, suppressed], ["reported", "censored", "suppressed"], "missing"
             ),
-            "source": f"EDFacts ACGR {file.year - 1}-{file.year % 100:02d}",
+            "source": source,
         }
     )
     return frame.loc[has_band | suppressed | has_cohort]

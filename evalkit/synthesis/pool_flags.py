@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from evalkit.wording import listed, percent
+
 JUMP = 0.15  # share; a cohort that changes by more from one year to the next is looked at
 FLAG_COLUMNS = ("kind", "unit_id", "period", "finding")
 
@@ -46,6 +48,37 @@ def pool_flags(
     for rule, pool in pools.items():
         found.extend(_jumps(rule, pool["period"], pool["n"]))
     return pd.DataFrame(found, columns=list(FLAG_COLUMNS)).astype("str")
+
+
+def flags_in_words(flags: pd.DataFrame, rules: Mapping[str, str]) -> Iterator[str]:
+    """Tell the flags in sentences; `rules` are the names of the rules of pooling, for a reader."""
+    of_kind = dict(iter(flags.groupby("kind")))
+    if "no_cohort" in of_kind:
+        yield (
+            f"{len(of_kind['no_cohort'])} schools stand in some years with a rate and no cohort. From"
+            " the year in which they report one they weigh under the other two rules: the pool"
+            " changes, though its schools may not."
+        )
+    if "identical_vector" in of_kind:
+        for row in of_kind["identical_vector"].itertuples(index=False):
+            yield f"{row.finding} ({row.unit_id.replace('+', ', ')})."
+    if "denominator_jump" in of_kind:
+        jumps = of_kind["denominator_jump"]
+        schools = jumps.loc[~jumps["unit_id"].isin(list(rules)), "unit_id"].nunique()
+        if schools:
+            yield (
+                f"The cohort changes by more than {percent(100 * JUMP)} from one year to the next in"
+                f" {schools} of the schools compared."
+            )
+        for row in jumps.loc[jumps["unit_id"].isin(list(rules))].itertuples(index=False):
+            yield f"The pool of {rules[row.unit_id]} goes from {row.finding}."
+    moves = [
+        f"{len(of_kind[kind])} {word}"
+        for kind, word in (("id_appears", "appear"), ("id_vanishes", "vanish"))
+        if kind in of_kind
+    ]
+    if moves:
+        yield f"School ids within these years: {listed(moves)}."
 
 
 def span(years: Collection[str]) -> str:

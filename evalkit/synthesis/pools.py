@@ -8,9 +8,10 @@ import pandas as pd
 
 from evalkit.errors import DesignError
 from evalkit.indicators import IndicatorTable
+from evalkit.parameters import Site
 from evalkit.readers.bands import printed_percents
 from evalkit.results import Result, tidy_frame
-from evalkit.synthesis.pool_flags import JUMP, pool_flags
+from evalkit.synthesis.pool_flags import flags_in_words, pool_flags
 from evalkit.wording import listed, number, percent, points, signed
 
 # rule -> its schools, for a reader
@@ -20,11 +21,49 @@ RULES = {
     "constant_cohort": "the schools that have a rate and a cohort in every year",
 }
 USED = "constant_cohort"
+TITLE = "What hangs on the choice of schools to compare with?"
 BOUNDS = ("low", "high", "counts_low", "counts_high")
+AUGMENT_COLUMNS = ["indicator", "rule", "label", "period", "schools", "n", *BOUNDS]
 BLURRING_ONLY = "bounds from blurring only, no sampling error"
 
 
 def comparison_pool(
+    table: IndicatorTable | None, site: Site, *, endpoints: Sequence[str] | None = None
+) -> Result:
+    """Compare the change at a site with that in the rest of its district, by what the site's parameters say.
+
+    See `rest_of_district`. The indicator is the first of the site's headline that the table holds, the
+    baseline the declared one or the first period.
+
+    Parameters
+    ----------
+    table : all schools of the district under its LEAID; None where the site is not compared with a district
+    endpoints : by default the last two periods, because one alone may mislead
+
+    Returns
+    -------
+    As `rest_of_district`; where the site is not compared with a district, a result without
+    estimates that says so.
+    """
+    lea_id = site.comparison.lea_id if site.comparison else None
+    if table is None or lea_id is None:
+        return _no_district(site)
+    present = table.indicators()
+    indicator = next((name for name in site.headline if name in present), present[0])
+    periods = sorted(table.where(indicator=indicator).frame["period"].unique())
+    baseline = site.baseline(indicator) or periods[0]
+    later = [period for period in periods if period > baseline]
+    return rest_of_district(
+        table,
+        site_unit_ids=[code for unit in site.units for code in unit.ids],
+        lea_id=lea_id,
+        baseline=baseline,
+        endpoints=list(endpoints) if endpoints is not None else later[-2:],
+        indicator=indicator,
+    )
+
+
+def rest_of_district(
     table: IndicatorTable,
     *,
     site_unit_ids: Sequence[str],
@@ -101,7 +140,7 @@ def comparison_pool(
     }
     return Result(
         method="comparison_pool",
-        title="What hangs on the choice of schools to compare with?",
+        title=TITLE,
         design={
             "indicator": indicator,
             "site_unit_ids": own,
@@ -112,9 +151,28 @@ def comparison_pool(
         },
         tidy=tidy_frame([identity | row for row in _tidy_rows(augment, glance)]),
         glance=glance,
-        augment=augment[["rule", "label", "period", "schools", "n", *BOUNDS]],
+        augment=augment.assign(indicator=indicator)[AUGMENT_COLUMNS],
         frames={"flags": flags},
         narrative=tuple(_narrative(glance, pools[USED], flags, members, baseline)),
+    )
+
+
+def _no_district(site: Site) -> Result:
+    if site.comparison and site.comparison.site_ids:
+        others = listed(list(site.comparison.site_ids))
+        note = f"{site.name} is compared with {others}, not with the rest of a district"
+    else:
+        note = (
+            f"{site.name} is not compared with the rest of a district; declare `comparison` with its `lea_id`"
+        )
+    row = {"method": "comparison_pool", "site_id": site.site_id, "term": "pooled_rate", "note": note}
+    return Result(
+        method="comparison_pool",
+        title=TITLE,
+        design={"rule_used": USED},
+        tidy=tidy_frame([row]),
+        augment=pd.DataFrame({name: [] for name in AUGMENT_COLUMNS}),
+        narrative=(f"{note}.",),
     )
 
 
@@ -266,37 +324,7 @@ def _narrative(
         )
         if used.note:
             yield f"For {endpoint}, {used.note}."
-    yield from _told(flags)
-
-
-def _told(flags: pd.DataFrame) -> Iterator[str]:
-    of_kind = dict(iter(flags.groupby("kind")))
-    if "no_cohort" in of_kind:
-        yield (
-            f"{len(of_kind['no_cohort'])} schools stand in some years with a rate and no cohort. From"
-            " the year in which they report one they weigh under the other two rules: the pool"
-            " changes, though its schools may not."
-        )
-    if "identical_vector" in of_kind:
-        for row in of_kind["identical_vector"].itertuples(index=False):
-            yield f"{row.finding} ({row.unit_id.replace('+', ', ')})."
-    if "denominator_jump" in of_kind:
-        jumps = of_kind["denominator_jump"]
-        schools = jumps.loc[~jumps["unit_id"].isin(list(RULES)), "unit_id"].nunique()
-        if schools:
-            yield (
-                f"The cohort changes by more than {percent(100 * JUMP)} from one year to the next in"
-                f" {schools} of the schools compared."
-            )
-        for row in jumps.loc[jumps["unit_id"].isin(list(RULES))].itertuples(index=False):
-            yield f"The pool of {RULES[row.unit_id]} goes from {row.finding}."
-    moves = [
-        f"{len(of_kind[kind])} {word}"
-        for kind, word in (("id_appears", "appear"), ("id_vanishes", "vanish"))
-        if kind in of_kind
-    ]
-    if moves:
-        yield f"School ids within these years: {listed(moves)}."
+    yield from flags_in_words(flags, RULES)
 
 
 def _between(low: float, high: float) -> str:
