@@ -314,10 +314,19 @@ def _print_problems(report: "RunReport") -> None:
     if not report.problems:
         return
     print(f"\n{len(report.problems)} of {len(report.rows)} notebooks did not end well:")
+    together: dict[tuple[str, str, str], list[str]] = {}
+    for row in report.problems:
+        together.setdefault((row.site_id, row.status, row.error), []).append(row.notebook)
     _print_table(
-        ("site", "notebook", "status", "error", "where to look"),
-        [(row.site_id, row.notebook, row.status, row.error, row.where) for row in report.problems],
+        ("site", "notebook", "status", "why"),
+        [
+            (site, names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else ""), status, error)
+            for (site, status, error), names in together.items()
+        ],
     )
+    kept = [row.where for row in report.problems if row.where]
+    if kept:
+        print("\nWhere to look:", *kept, sep="\n  ")
 
 
 def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -136,9 +136,11 @@ def test_a_failed_site_ends_a_run_with_1_a_table_and_the_published_rest(workspac
     assert published == [
         {"network": "demo", "audience": "public", "formats": ("html", "pdf", "docx"), "renderer": "auto"}
     ]
-    failed = said.splitlines()[-1]
-    assert failed.startswith("birchwater  1_look    failed  code cell 3: ValueError: no such school")
-    where = failed.split()[-1]
+    where = "outputs/demo/public/birchwater/notebooks/1_look.failed.ipynb"
+    *_, failed, _, heading, last = said.splitlines()
+    why = "code cell 3: ValueError: no such school"
+    assert failed.split(maxsplit=3) == ["birchwater", "1_look", "failed", why]
+    assert (heading, last) == ("Where to look:", f"  {where}")
     assert (workspace / where).is_file()
     rows = [
         json.loads(line) for line in (workspace / "outputs/demo/public/runs.jsonl").read_text().splitlines()
@@ -149,7 +151,7 @@ def test_a_failed_site_ends_a_run_with_1_a_table_and_the_published_rest(workspac
     table = [line.split(maxsplit=3) for line in capsys.readouterr().out.splitlines()]
     assert ["alder-park", "1_look", "done"] in table
     assert ["cedar-flats", "1_look", "never", "run"] in table
-    assert ["birchwater", "1_look", "failed", "code cell 3: ValueError: no such school"] in table
+    assert ["birchwater", "1_look", "failed", why] in table
 
 
 def test_publish_hands_formats_and_renderer_down(workspace, published):
