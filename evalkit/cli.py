@@ -243,9 +243,11 @@ def _run_and_publish(
         report = run_plan(
             plan, jobs=jobs, time_limit=time_limit or NOTEBOOK_TIME_LIMIT, force=force, tell=tell
         )
-    if report.stopped_by is None and any(row.is_well for row in report.rows):
-        _publish(workspace, network, audience=audience)
-    _print_problems(report)
+    try:
+        if report.stopped_by is None and any(row.is_well for row in report.rows):
+            _publish(workspace, network, audience=audience)
+    finally:
+        _print_problems(report)
     if report.stopped_by is not None:
         raise typer.Exit(SIGNAL_BASE + report.stopped_by)
     if report.problems:
@@ -265,6 +267,8 @@ def _publish(
     published = publish_network(
         workspace, network=network, audience=audience, formats=formats, renderer=renderer
     )
+    for problem in published.problems:
+        print(f"note: {problem}")
     print(f"The site is at {published.index}")
 
 

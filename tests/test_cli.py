@@ -13,6 +13,7 @@ import pytest
 import evalkit.publish
 from evalkit import __version__
 from evalkit.cli import main
+from evalkit.errors import PublishError
 
 HOME = Path(__file__).resolve().parents[1]
 VERBS = ("demo", "init", "check", "run", "status", "publish", "lab")
@@ -55,9 +56,9 @@ def _published(monkeypatch):
 
     def publish_network(workspace, **choice):
         calls.append(choice)
-        return SimpleNamespace(index=workspace.root / "index.html")
+        return SimpleNamespace(index=workspace.root / "index.html", problems=("a page is missing",))
 
-    monkeypatch.setattr(evalkit.publish, "publish_network", publish_network, raising=False)
+    monkeypatch.setattr(evalkit.publish, "publish_network", publish_network)
     return calls
 
 
@@ -132,7 +133,7 @@ def test_a_failed_site_ends_a_run_with_1_a_table_and_the_published_rest(workspac
     said = capsys.readouterr().out
     assert "alder-park/1_look done in" in said
     assert "network/1_compare done in" in said
-    assert f"The site is at {workspace / 'index.html'}" in said
+    assert f"note: a page is missing\nThe site is at {workspace / 'index.html'}\n" in said
     assert published == [
         {"network": "demo", "audience": "public", "formats": ("html", "pdf", "docx"), "renderer": "auto"}
     ]
@@ -152,6 +153,18 @@ def test_a_failed_site_ends_a_run_with_1_a_table_and_the_published_rest(workspac
     assert ["alder-park", "1_look", "done"] in table
     assert ["cedar-flats", "1_look", "never", "run"] in table
     assert ["birchwater", "1_look", "failed", why] in table
+
+
+def test_the_table_of_failures_is_printed_even_when_publishing_fails(workspace, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise PublishError("no page could be made")
+
+    monkeypatch.setattr(evalkit.publish, "publish_network", fail)
+    chosen = ["--site", "alder-park", "--site", "birchwater", "--workspace", str(workspace)]
+    assert main(["run", "--network", "demo", "--jobs", "2", *chosen]) == 1
+    said = capsys.readouterr()
+    assert "Where to look:\n  outputs/demo/public/birchwater/notebooks/1_look.failed.ipynb" in said.out
+    assert said.err == "evalkit: no page could be made\n"
 
 
 def test_publish_hands_formats_and_renderer_down(workspace, published):

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -204,6 +204,7 @@ class _Batch:
             if self.force or run_state(self.plan, run).state != "done":
                 self.ready.append((run, rest))
                 return
+            run.failed.unlink(missing_ok=True)
             self._end(run, status="up to date")
 
     def _submit(self, run: NotebookRun, rest: deque[NotebookRun]) -> None:
@@ -237,25 +238,35 @@ class _Batch:
             self._settle(entry, Receipt(status="failed", error=error, saved=None, seconds=0.0))
 
     def _settle(self, entry: _UnderWay, receipt: Receipt) -> None:
-        """Put the record beside the outputs, take away what no longer holds, and go on with the site."""
+        """Keep the books of a run that ended, and go on with the site."""
+        try:
+            self._keep_books(entry, receipt)
+        except OSError as trouble:
+            error = receipt.error or f"cannot write its record: {trouble.strerror}; mend that and run again"
+            receipt = replace(receipt, status="failed", error=error)
+        self._end(entry.run, receipt)
+        if receipt.status == "done":
+            self._advance(entry.rest)
+        else:
+            self.leave(entry.rest, f"{entry.run.name} did not end well")
+
+    def _keep_books(self, entry: _UnderWay, receipt: Receipt) -> None:
+        """Put the record beside the outputs, or take away what no longer holds."""
         run = entry.run
         made = {
             path for path, changed in result_files(run).items() if entry.results_before.get(path) != changed
         }
-        if receipt.status == "failed":
-            for path in made:
-                path.unlink()
-            for stale in (run, *entry.rest):
-                withdraw(self.plan, stale)
-            write_record(self.plan, run, entry.inputs, status="failed", error=receipt.error, outputs=())
-        elif receipt.status == "done":
+        if receipt.status == "done":
             outputs = {run.output, *made}
             write_record(self.plan, run, entry.inputs, status="done", error="", outputs=outputs)
-        self._end(run, receipt)
-        if receipt.status == "done":
-            self._advance(entry.rest)
-        else:
-            self.leave(entry.rest, f"{run.name} did not end well")
+        elif receipt.status == "failed":
+            for path in made:
+                path.unlink()
+            withdraw(self.plan, run)
+            write_record(self.plan, run, entry.inputs, status="failed", error=receipt.error, outputs=())
+            for stale in entry.rest:
+                withdraw(self.plan, stale)
+                stale.failed.unlink(missing_ok=True)
 
     def _end(
         self, run: NotebookRun, receipt: Receipt | None = None, *, status: Outcome = "done", error: str = ""

@@ -131,11 +131,10 @@ def run_notebook(run: NotebookRun, *, root: Path, time_limit: float) -> Receipt:
     else:
         error = _explain(attempt, time_limit=time_limit)
         status = "failed" if error else "done"
-    failed = run.output.with_name(f"{run.name}.failed.ipynb")
     saved: Path | None = None
     try:
         if attempt.notebook is not None:
-            target = failed if error else run.output
+            target = run.failed if error else run.output
             write_whole(target, _to_text(attempt.notebook, run, status=status, error=error))
             saved = target
     except OSError as trouble:
@@ -143,7 +142,7 @@ def run_notebook(run: NotebookRun, *, root: Path, time_limit: float) -> Receipt:
         mend = "make room or mend the folder, and run again"
         error = error or f"cannot save {run.output.name}: {trouble.strerror}; {mend}"
     if not error:
-        failed.unlink(missing_ok=True)
+        run.failed.unlink(missing_ok=True)
     return Receipt(status=status, error=error, saved=saved, seconds=monotonic() - started)
 
 

@@ -46,6 +46,11 @@ class NotebookRun:
         return self.output.parent.parent
 
     @property
+    def failed(self) -> Path:
+        """Where a run that did not end well is kept, with its error."""
+        return self.output.with_name(f"{self.name}.failed.ipynb")
+
+    @property
     def label(self) -> str:
         """The run's name for a person, e.g. "alder-park/2_turn_the_curve"."""
         return f"{self.site_id or 'network'}/{self.name}"

@@ -163,8 +163,10 @@ def test_a_second_batch_skips_what_is_done_and_a_forced_one_gives_the_same_bytes
     assert len(done) == 7
     before = {path: path.read_bytes() for path in done}
     plan = plan_runs(batch.root, network_id="demo", site_ids=SITES, sites=["works"])
+    plan.runs[0].failed.write_text("what an interrupted run left beside the good one")
     again = run_plan(plan, jobs=1)
     assert [row.status for row in again.rows] == ["up to date"] * 4
+    assert not plan.runs[0].failed.exists()
     forced = run_plan(plan, jobs=2, force=True)
     assert [row.status for row in forced.rows] == ["done"] * 4
     assert {path: path.read_bytes() for path in done} == before
