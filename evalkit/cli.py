@@ -4,6 +4,7 @@
 Whatever is heavy is imported inside the verb that needs it.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 PROBLEM = 1
 SIGNAL_BASE = 128  # a shell's convention for a command that a signal ended
-LOOPBACK = "127.0.0.1"
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -115,12 +115,11 @@ def check(network: NetworkOption = None, data: DataOption = None, workspace: Wor
     from evalkit.audit import check_workspace
 
     problems = check_workspace(_open(workspace), network=network, data=str(data.resolve()) if data else "")
-    for problem in problems:
-        print(problem)
-    if problems:
-        print(f"{len(problems)} problem{'s' * (len(problems) > 1)} found.")
-        raise typer.Exit(PROBLEM)
-    print("No problem found.")
+    if not problems:
+        print("No problem found.")
+        return
+    print(*problems, f"{len(problems)} problem{'s' * (len(problems) > 1)} found.", sep="\n")
+    raise typer.Exit(PROBLEM)
 
 
 @app.command()
@@ -199,11 +198,13 @@ def lab(
         sys.executable,
         "-m",
         "jupyterlab",
-        f"--ServerApp.ip={LOOPBACK}",
+        "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.root_dir={root}",
     ]
     command += [f"--ServerApp.port={port}"] if port else []
     command += [] if browser else ["--no-browser"]
+    # a container's only user is often root, which Jupyter refuses unless told
+    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     raise typer.Exit(subprocess.run(command, cwd=root, check=False).returncode)
 
 
@@ -267,9 +268,9 @@ def _publish(
     published = publish_network(
         workspace, network=network, audience=audience, formats=formats, renderer=renderer
     )
-    for problem in published.problems:
-        print(f"note: {problem}")
-    print(f"The site is at {published.index}")
+    print(
+        *(f"note: {problem}" for problem in published.problems), f"The site is at {published.index}", sep="\n"
+    )
 
 
 @contextmanager
