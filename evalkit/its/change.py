@@ -46,7 +46,7 @@ def baseline_position(window: Window, declared: int | None, start: int | None) -
 
 
 def change_rows(series: IndicatorSeries, window: Window, baseline: int, conf_level: float) -> list[Row]:
-    """Subtract the baseline from every later observed period; in seasonal series of the same month or quarter.
+    """Subtract the baseline from every later observed period (in seasonal series: of the same season).
 
     Exact cells give `change_from_baseline`. Where either cell is known only within bounds there are two rows:
     `change_worst_case` puts the later cell at its least and the baseline at its most favourable possible

@@ -146,8 +146,8 @@ def glance_row(series: IndicatorSeries, window: Window, start: int | None, fit: 
         "rho_high": float(fit.rho_high.max()) if fit else np.nan,
         "rho_near_one": float(fit.near_one.max()) if fit else np.nan,
         "rho_flagged": bool(fit.flagged.any()) if fit else False,
-        "persons_low": _persons(series, "min"),
-        "persons_high": _persons(series, "max"),
+        "denominator_low": _denominator(series, "min"),
+        "denominator_high": _denominator(series, "max"),
         "sources": "; ".join(series.sources),
         "refused": "",
     }
@@ -193,7 +193,7 @@ def _line(fit: ArrayFit | None, term: str, column: str) -> Row:
     }
 
 
-def _persons(series: IndicatorSeries, how: str) -> float:
+def _denominator(series: IndicatorSeries, how: str) -> float:
     return float(getattr(series.frame["denominator"], how)())
 
 

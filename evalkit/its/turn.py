@@ -44,8 +44,8 @@ def turn_the_curve(
 
     Terms, a row each (rates in percent, differences in percentage points):
 
-    * `verdict`: "turned", "beat the baseline", "not yet" or "cannot be told" in `note`, as the module `verdict`
-      defines them;
+    * `verdict`: "turned", "beat the baseline", "not yet" or "cannot be told" in `note`, as the module
+      `verdict` defines them;
     * `baseline_forecast`: the value expected in the last observed period had the earlier trend gone on, with
       the interval for a new value; `baseline_forecast_difference`: actual less forecast;
     * `post_trend`: change per period since the start;
@@ -75,7 +75,7 @@ def turn_the_curve(
         method=METHOD,
         title=f"Turning the curve: {site.name}",
         design={
-            "forecast": "level and trend of the pre-period, AR(1) errors, integrated over rho with prior 1 + rho",
+            "forecast": "level and trend of the pre-period, AR(1) errors; rho integrated, prior 1 + rho",
             "fewest_periods_before": FEWEST_BEFORE,
             "verdicts": list(VERDICTS),
             "conf_level": conf_level,

@@ -191,6 +191,6 @@ def _target_sentences(series: IndicatorSeries, glance: Row, by_term: Mapping[str
     state = "met" if all(met) else "not met" if not any(met) else "met or not, depending on the hidden values"
     label = reader_label(str(glance["target_period"]), series.frequency)
     return [
-        f"The target is {value_text(float(glance['target']), unit)} by {label}; the last value differs from it "
-        f"by {' to '.join(ends)}: {state} so far."
+        f"The target is {value_text(float(glance['target']), unit)} by {label}; the last value "
+        f"differs from it by {' to '.join(ends)}: {state} so far."
     ]

@@ -12,7 +12,7 @@ for a new value.
 * **not yet**: the last actual value lies inside the interval or on its unfavourable side.
 * **cannot be told**: there is no forecast or no actual value; the least and the most favourable values inside
   the bounds of a censored series give different verdicts; or the interval reaches so far that no possible
-  value could lie outside it on the favourable side, unless the actual value lies outside it on the other side.
+  value lies outside it on the favourable side, unless the actual value lies outside it on the other side.
 
 References
 ----------
