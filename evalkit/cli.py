@@ -1,7 +1,6 @@
 """The command line: each verb parses, calls what does the work, prints, and returns a code.
 
 0 is fine, 1 is a problem or a failed run, 2 is wrong usage, and 128 + N is a run stopped by signal N.
-Whatever is heavy is imported inside the verb that needs it.
 """
 
 import os
