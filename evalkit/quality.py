@@ -89,7 +89,7 @@ def _nothing(site: Site) -> Result:
         title=f"What the data hold: {site.name}",
         design={"site_id": site.site_id},
         tidy=tidy_frame([row]),
-        augment=pd.DataFrame({name: [] for name in (*CELL_COLUMNS, *VALUE_COLUMNS)}),
+        augment=pd.DataFrame({name: [] for name in (*CELL_COLUMNS, *VALUE_COLUMNS)}, dtype="str"),
         narrative=(f"{site.name}: {note}.",),
     )
 
@@ -128,7 +128,8 @@ def _matrix(cells: pd.DataFrame, dictionary: DataDictionary) -> pd.DataFrame:
             how="left",
             on=["population", "dimension", "subgroup", "period"],
         )
-        reasons = {item.period: item.reason for item in indicator.breaks}
+        first = rows["period"].min()
+        reasons = {item.period: item.reason for item in indicator.breaks if item.period > first}
         sources = "; ".join(sorted(set(rows["source"]) - {""}))
         parts.append(
             merged.assign(

@@ -39,14 +39,14 @@ def read_cells(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
 
 def as_text(column: pd.Series) -> pd.Series:
     """Write every cell as text; absent is "", a whole number carries no decimal point."""
-    if pd.api.types.is_string_dtype(column.dtype):
+    if isinstance(column.dtype, pd.StringDtype):
         return column.fillna("").str.strip()
     return column.map(_text).astype("str")
 
 
 def is_number(column: pd.Series) -> pd.Series:
     """Mark the cells that are stored as numbers or dates, not as text."""
-    if pd.api.types.is_string_dtype(column.dtype):
+    if isinstance(column.dtype, pd.StringDtype):
         return pd.Series(False, index=column.index)
     return column.map(lambda cell: not isinstance(cell, str) and not pd.isna(cell)).astype(bool)
 

@@ -171,7 +171,7 @@ def _no_district(site: Site) -> Result:
         title=TITLE,
         design={"rule_used": USED},
         tidy=tidy_frame([row]),
-        augment=pd.DataFrame({name: [] for name in AUGMENT_COLUMNS}),
+        augment=pd.DataFrame({name: [] for name in AUGMENT_COLUMNS}, dtype="str"),
         narrative=(f"{note}.",),
     )
 
