@@ -144,8 +144,9 @@ def _draw_belief(axes: Axes, row: _Row, y: float) -> None:
     colour = BLUE if row.is_claim else ORANGE
     lines = words[:2] if len(words) <= 2 else (words[0], f"{words[1]} …")
     axes.text(
-        0, y - 0.02 - LINE_SHARE * len(lines), "\n".join(lines), ha="left", va="top", fontsize=8, color=INK
-    )
+        0, y - 0.02 - LINE_SHARE * len(lines), "\n".join(lines), ha="left", va="top", fontsize=8, color=INK,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+    )  # fmt: skip
     bar = y + 0.16
     low, point, high = row.prior
     if not math.isnan(point):
@@ -192,11 +193,10 @@ def _belief_legend(axes: Axes) -> None:
 
 
 def _draw_ceiling(axes: Axes, row: Any, y: float) -> None:
-    share = (
-        "no share can be estimated"
-        if math.isnan(row.share)
-        else f"about {percent(100 * row.share)} of the change ({interval(100 * row.share_low, 100 * row.share_high, 0)}%)"
-    )
+    share = "no share can be estimated"
+    if not math.isnan(row.share):
+        width = interval(100 * row.share_low, 100 * row.share_high, 0)
+        share = f"about {percent(100 * row.share)} of the change ({width}%)"
     axes.annotate(
         f"{row.label}: {share}", (0, y - 0.36), xycoords=("axes fraction", "data"), ha="left", va="center",
         fontsize=9, fontweight="bold", color=INK,

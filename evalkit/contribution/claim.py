@@ -24,6 +24,7 @@ SUPPORTED_FROM = 0.85
 STRONGLY_SUPPORTED_FROM = 0.95
 RIVAL_MAY_REACH = 0.5  # posterior of a rival, for "plausible"
 RIVAL_MAY_REACH_SUPPORTED = 0.3  # posterior of a rival, for "supported"
+BORDER = 1e-9  # probability; (.2 + .4) / 2 must not count as above .3
 INDEPENDENT_PARTIES = 2  # sources whose party is "independent", for "supported"
 
 
@@ -94,7 +95,7 @@ def classify(findings: Findings, *, smallest_meaningful_change: float = SMALLEST
     short_of_supported = _short_of_supported(findings)
     if short_of_supported:
         return Claim("plausible", short_of_supported)
-    if findings.lower < STRONGLY_SUPPORTED_FROM:
+    if findings.lower < STRONGLY_SUPPORTED_FROM - BORDER:
         return Claim(
             "supported",
             _too_low(findings.lower, STRONGLY_SUPPORTED_FROM),
@@ -131,7 +132,7 @@ def _before_evidence(findings: Findings, smallest_meaningful_change: float) -> C
         )
     if findings.exposure_after_change:
         return Claim("not supported", "the work began only after the outcome had been measured")
-    if findings.upper < NOT_SUPPORTED_BELOW:
+    if findings.upper < NOT_SUPPORTED_BELOW - BORDER:
         return Claim(
             "not supported",
             f"the evidence speaks against it: its probability is at most {_percent(findings.upper)}",
@@ -140,20 +141,20 @@ def _before_evidence(findings: Findings, smallest_meaningful_change: float) -> C
 
 
 def _held_back(findings: Findings) -> str:
-    if findings.lower < PLAUSIBLE_FROM:
+    if findings.lower < PLAUSIBLE_FROM - BORDER:
         return _too_low(findings.lower, PLAUSIBLE_FROM)
     if findings.rivals_unexamined:
         count = len(findings.rivals_unexamined)
         return f"{count} rival explanation{'s have' if count > 1 else ' has'} not been examined"
-    if findings.strongest_rival > RIVAL_MAY_REACH:
+    if findings.strongest_rival > RIVAL_MAY_REACH + BORDER:
         return "a rival explanation is more likely than not"
     return ""
 
 
 def _short_of_supported(findings: Findings) -> str:
-    if findings.lower < SUPPORTED_FROM:
+    if findings.lower < SUPPORTED_FROM - BORDER:
         return _too_low(findings.lower, SUPPORTED_FROM)
-    if findings.strongest_rival > RIVAL_MAY_REACH_SUPPORTED:
+    if findings.strongest_rival > RIVAL_MAY_REACH_SUPPORTED + BORDER:
         return f"a rival explanation keeps a probability of {_percent(findings.strongest_rival)}"
     if findings.independent_sources < INDEPENDENT_PARTIES:
         how_many = "only one" if findings.independent_sources else "no"

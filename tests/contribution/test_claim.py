@@ -28,6 +28,7 @@ STRONG = Findings(
         ({"lower": 0.849}, "plausible"),
         ({"independent_sources": 1}, "plausible"),
         ({"strongest_rival": 0.31}, "plausible"),
+        ({"strongest_rival": (0.2 + 0.4) / 2}, "strongly supported"),
         ({"lower": 0.70}, "plausible"),
         ({"lower": 0.699}, "possible"),
         ({"strongest_rival": 0.51}, "possible"),
