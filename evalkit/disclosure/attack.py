@@ -27,7 +27,7 @@ class State(IntEnum):
 
     SHOWN = 0
     RANGE = 1  # number of persons shown, count as a range
-    COUNT_HIDDEN = 2  # number of persons shown, count hidden to protect another cell
+    COUNT_HIDDEN = 2  # number of persons shown, count (small or not) hidden to protect it or another cell
     HIDDEN = 3  # both hidden: a small group, or to protect another cell
 
 
@@ -44,7 +44,6 @@ class Block:
     exact_n, exact_x, short_n, short_x : sums that hold, and sums whose parts leave some persons out
     has_complement : whether n − x counts persons (not so where x counts events)
     counts_matter : whether there are counts at all (a mean has only n)
-    minimum : the smallest count that is shown
     """
 
     names: tuple[CellName, ...]
@@ -60,7 +59,6 @@ class Block:
     short_x: Sequence[Link]
     has_complement: bool
     counts_matter: bool
-    minimum: int
 
     @property
     def n_unknown(self) -> NDArray[np.bool_]:
@@ -171,8 +169,7 @@ def _system(block: Block) -> _System:
         if block.state[cell] == State.RANGE:
             low[place], high[place] = block.least[cell], block.most[cell]
         elif block.state[cell] == State.COUNT_HIDDEN:
-            low[place] = block.minimum
-            high[place] = block.n[cell] - block.minimum if block.has_complement else NO_END
+            high[place] = block.n[cell] if block.has_complement else NO_END
     equal, equal_to = _sums(block.exact_n, n_place, block.n, size)
     below, below_to = _sums(block.short_n, n_place, block.n, size)
     if block.counts_matter:

@@ -96,7 +96,7 @@ def release(
             table, _hidden(frame, np.zeros(len(frame), dtype=np.int64), minimum), _rule(None), audience
         )
     counts = _Counts.of(table, frame, minimum, protected_sources)
-    blocks, rows = _blocks(frame, counts, minimum)
+    blocks, rows = _blocks(frame, counts)
     protect(blocks)
     state = np.zeros(len(frame), dtype=np.int64)
     for block, places in zip(blocks, rows, strict=True):
@@ -155,7 +155,7 @@ class _Counts:
         return cls(n, x, coding, state, own, unstated, suppressed, censored, has_complement, is_rate)
 
 
-def _blocks(frame: pd.DataFrame, counts: _Counts, minimum: int) -> tuple[list[Block], list[np.ndarray]]:
+def _blocks(frame: pd.DataFrame, counts: _Counts) -> tuple[list[Block], list[np.ndarray]]:
     """Cut the rows into blocks that add up among themselves; blocks with nothing to hide are left out."""
     blocks, rows = [], []
     usable = counts.own & ~counts.unstated
@@ -185,7 +185,6 @@ def _blocks(frame: pd.DataFrame, counts: _Counts, minimum: int) -> tuple[list[Bl
                 short_x=short_x,
                 has_complement=bool(counts.has_complement[places[0]]),
                 counts_matter=counts_matter,
-                minimum=minimum,
             )
         )
         rows.append(places)
@@ -210,8 +209,8 @@ def _hidden(frame: pd.DataFrame, state: np.ndarray, minimum: int) -> pd.DataFram
         [state == State.RANGE, state > State.RANGE],
         [
             f"shown as a range, because fewer than {minimum} persons have, or do not have, what is counted",
-            f"not shown, because the group has fewer than {max(minimum, TAIL_TIERS[0][0])} persons "
-            "or because showing it would give such a group away",
+            f"not shown, because fewer than {max(minimum, TAIL_TIERS[0][0])} persons are in the group or are "
+            "counted in it, or because showing it would give such a number away",
         ],
         default="",
     )

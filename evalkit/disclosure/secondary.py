@@ -117,7 +117,7 @@ def _close_sums(block: Block) -> None:
         if block.counts_matter:
             for link in block.exact_x:
                 if block.x_unknown[list(link.cells)].sum() == 1:
-                    changed |= _hide_count(block, [link])
+                    changed |= _hide_count(block, [link], (State.SHOWN,))
 
 
 def _show_again(block: Block, first: NDArray[np.int64]) -> None:
@@ -144,7 +144,11 @@ def _widen(block: Block, failures: Sequence[tuple[float, Quantity]]) -> bool:
     for _, item in failures:
         links = block.exact_n if item.what == "n" else block.exact_x
         own = [link for link in links if item.cell in link.cells]
-        if _hide_persons(block, own) if item.what == "n" else _hide_count(block, own):
+        if item.what == "n":
+            done = _hide_persons(block, own)
+        else:
+            done = _hide_count(block, own, (State.SHOWN, State.RANGE)) or _hide_persons(block, own)
+        if done:
             return True
     return False
 
@@ -156,14 +160,11 @@ def _hide_persons(block: Block, links: Sequence[Link]) -> bool:
     return cell is not None
 
 
-def _hide_count(block: Block, links: Sequence[Link]) -> bool:
-    cell = _smallest(block, links, (State.SHOWN,))
+def _hide_count(block: Block, links: Sequence[Link], states: tuple[State, ...]) -> bool:
+    cell = _smallest(block, links, states)
     if cell is not None:
-        room = block.n[cell] - 2 * block.minimum
-        roomy = room >= PROTECTED_WIDTH or not block.has_complement
-        block.state[cell] = State.COUNT_HIDDEN if roomy else State.HIDDEN
-        return True
-    return _hide_persons(block, links)
+        block.state[cell] = State.COUNT_HIDDEN
+    return cell is not None
 
 
 def _smallest(block: Block, links: Sequence[Link], states: tuple[State, ...]) -> int | None:

@@ -35,7 +35,6 @@ def block_of(counts, *, minimum=10):
         short_x=[],
         has_complement=False,
         counts_matter=False,
-        minimum=minimum,
     )
 
 

@@ -68,7 +68,7 @@ def by_subgroup(released):
     return released.table.frame.set_index("subgroup")
 
 
-def attack(frame, second, names, minimum=10):
+def attack(frame, second):
     """Least and greatest persons and counts of every cell, from what the frame shows and its rule says."""
     shown = {(item.dimension, item.subgroup): item for item in frame.itertuples()}
     keys = list(shown)
@@ -87,7 +87,7 @@ def attack(frame, second, names, minimum=10):
         elif np.isnan(item.denominator):
             bounds.append((0, None))
         else:
-            bounds.append((minimum, item.denominator - minimum))
+            bounds.append((0, item.denominator))
     sums = []
     race = [key for key in keys if key[0] == "race_ethnicity"]
     other = [key for key in keys if key[0] == second]
@@ -142,7 +142,7 @@ def check_release_against_attack(tables, seed):
         total = exact[exact["dimension"].eq("all")].iloc[0]
         room = {"n": 5, "x": min(5, total.numerator), "rest": min(5, total.denominator - total.numerator)}
         statuses = frame.set_index(["dimension", "subgroup"])
-        for (dimension, subgroup, what), width in attack(frame, "income", INCOMES).items():
+        for (dimension, subgroup, what), width in attack(frame, "income").items():
             cell = statuses.loc[(dimension, subgroup)]
             if cell["status"] == "censored":
                 if what == "x":
