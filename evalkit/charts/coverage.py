@@ -112,9 +112,10 @@ def _key(ax: Axes, cells: pd.DataFrame) -> None:
     for status, (words, _, mark, size) in LOOKS.items():
         if status in present:
             ax.plot([], [], marker=mark, markersize=size + 1, color=INK, linestyle="none", label=words)
-    ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(LOOKS), borderaxespad=0.2, handletextpad=0.3
-    )
+    if present:
+        ax.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(LOOKS), borderaxespad=0.2, handletextpad=0.3
+        )
 
 
 def _footnote(augment: pd.DataFrame) -> str:
