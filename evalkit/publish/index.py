@@ -6,19 +6,26 @@ from html import escape
 from pathlib import Path
 
 from evalkit.errors import DataError
+from evalkit.its.verdict import BEAT, CANNOT, NOT_YET, TURNED, VERDICTS
 from evalkit.publish.pages import Link, Page, html_block
 from evalkit.results import read_result
 from evalkit.wording import listed
 
-# The verdicts of turn-the-curve, the best news first.
-VERDICTS = ("turned", "beat the baseline", "not yet", "cannot be told")
 MEANING = {
-    "turned": "the latest value lies on the better side of the forecast, outside its interval, and the curve "
-    "now runs the better way.",
-    "beat the baseline": "the latest value is better than the forecast, but the curve has not changed "
-    "its way.",
-    "not yet": "the latest value is no better than the forecast from the years before the work began.",
-    "cannot be told": "the data are too few, too uncertain or hidden, so nothing is claimed.",
+    TURNED: "the last value lies outside the forecast's interval on the better side, and the trend since the "
+    "work began goes the better way.",
+    BEAT: "the last value lies outside the forecast's interval on the better side, but the trend does not go "
+    "the better way, or there are too few values to speak of one.",
+    NOT_YET: "the last value lies inside the forecast's interval, or on its worse side.",
+    CANNOT: "there is no forecast to hold the last value against, it is too wide, or hidden values could "
+    "change the answer.",
+}
+# How the summary counts each verdict.
+COUNTED = {
+    TURNED: "turned",
+    BEAT: "beat the baseline without turning",
+    NOT_YET: "did neither",
+    CANNOT: "cannot be told",
 }
 
 
@@ -40,30 +47,26 @@ class Row:
     reason: str = ""
 
 
-def read_verdicts(results: Path, labels: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+def read_verdicts(results: Path) -> dict[str, tuple[str, ...]]:
     """Read what turned from a site's saved turn-the-curve result.
 
     Parameters
     ----------
     results : the site's folder of saved results
-    labels : short label of each indicator by its id
 
     Returns
     -------
-    The indicators' labels by verdict, in the order of the result; empty where nothing is saved.
+    The short labels of the indicators by verdict, in the order of the result; empty where nothing is saved.
     """
     try:
-        result = read_result(results, "turn_the_curve")
+        glance = read_result(results, "turn_the_curve").glance
     except DataError:
         return {}
-    frame = next((frame for frame in result.all_frames().values() if "verdict" in frame.columns), None)
-    if frame is None:
-        return {}
-    chosen = frame.dropna(subset=["verdict"]).drop_duplicates("indicator")
     found: dict[str, tuple[str, ...]] = {}
-    for indicator, verdict in zip(chosen["indicator"], chosen["verdict"], strict=True):
-        words = str(verdict).replace("_", " ").strip().lower()
-        found[words] = (*found.get(words, ()), labels.get(str(indicator), str(indicator).replace("_", " ")))
+    for row in glance.to_dict("records"):
+        names = (row.get("short_label"), row.get("label"), row["indicator"])
+        name = next(name for name in names if isinstance(name, str) and name)
+        found[row["verdict"]] = (*found.get(row["verdict"], ()), name)
     return found
 
 
@@ -103,13 +106,7 @@ def _in_short(rows: Sequence[Row]) -> list[str]:
     if not total:
         sentences = [f"{places[0].upper()}{places[1:]}: no curve has been judged yet."]
     else:
-        words = {
-            "turned": "turned",
-            "beat the baseline": "beat the baseline without turning",
-            "not yet": "did neither",
-            "cannot be told": "cannot be told",
-        }
-        told = [f"{counts[verdict]} {words[verdict]}" for verdict in VERDICTS if counts[verdict]]
+        told = [f"{counts[verdict]} {COUNTED[verdict]}" for verdict in VERDICTS if counts[verdict]]
         sentences = [f"Of {total} curves followed in {places}, {listed(told)}."]
     absent = len(rows) - published
     if absent:
@@ -169,9 +166,3 @@ def _further(further: Sequence[tuple[Link, str]]) -> str:
 
 def _sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def indicator_labels(dictionary: object) -> dict[str, str]:
-    """Return the short label of every indicator that a data dictionary declares; {} without one."""
-    indicators = getattr(dictionary, "indicators", {})
-    return {name: indicator.short_label for name, indicator in indicators.items()}

@@ -37,7 +37,9 @@ class Pandoc:
             warnings = self._pandoc(page, to, here, made)
             target = folder / f"{page.name}.{to}"
             if to == "pdf":
-                target.write_bytes(_paper(page, made, here))
+                paper, complaints = _paper(page, made, here)
+                target.write_bytes(paper)
+                warnings += complaints
             else:
                 target.write_bytes(made.read_bytes())
         if to == "docx":
@@ -87,16 +89,22 @@ def pandoc_program() -> str:
     return str(pypandoc.get_pandoc_path())
 
 
-def _paper(page: Page, source: Path, here: Path) -> bytes:
-    """Compile with the type that typst itself carries, so that a page is the same on every machine."""
+def _paper(page: Page, source: Path, here: Path) -> tuple[bytes, list[str]]:
+    """Compile with the type that typst itself carries, so that a page is the same on every machine.
+
+    The paper keeps the accessibility standard PDF/UA-1 wherever the page can; a page that cannot says so.
+    """
     import typst
 
+    compiler = typst.Compiler(source, root=here, ignore_system_fonts=True)
     try:
-        paper = typst.Compiler(source, root=here, ignore_system_fonts=True).compile(
-            format="pdf", timestamp=EPOCH_SECONDS
-        )
+        paper = compiler.compile(format="pdf", timestamp=EPOCH_SECONDS, pdf_standards=["ua-1"])
+        warnings = []
     except typst.TypstError as error:
-        raise PublishError(f"{page.name}: typst made no pdf: {error.message}") from None
+        if not error.message.startswith("PDF/UA-1"):
+            raise PublishError(f"{page.name}: typst made no pdf: {error.message}") from None
+        paper = compiler.compile(format="pdf", timestamp=EPOCH_SECONDS)
+        warnings = [f"{page.name}.pdf is not fully accessible: {error.message}"]
     if not isinstance(paper, bytes):
         raise PublishError(f"{page.name}: typst made no pdf")
-    return paper
+    return paper, warnings

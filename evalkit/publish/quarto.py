@@ -24,29 +24,28 @@ TIME_LIMIT = 180.0  # seconds for one page; the first start of a fresh quarto ta
 VERSION_TIME_LIMIT = 30.0  # seconds for `quarto --version`
 TARGETS: dict[Format, str] = {"html": "html", "pdf": "typst", "docx": "docx"}
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-# What pandoc and quarto say, at whatever level, when a page would lack something.
+# What pandoc, quarto and its filters say, at whatever level, when a page would lack something.
 FAULTS = re.compile(
-    r"could not fetch resource|unable to resolve|unresolved|citation .* not found|file not found|"
-    r"no such file|error running filter|traceback|\bERROR\b",
-    re.IGNORECASE,
+    r"ERROR|Error running filter|Traceback \(most recent|\[WARNING\] Could not fetch resource|"
+    r"\[WARNING\] Citeproc: citation|.{0,20}Unable to resolve crossref"
 )
 # Quarto hands a page to its own filters first; ours makes elements of what they have left alone.
 SETTINGS: dict[str, object] = {
     "from": MARKDOWN,
     "filters": ["quarto", "native.lua"],
     "html-table-processing": "none",
-    "section-divs": False,
-    "format": {
-        "html": {
-            "template": "page.html.template",
-            "theme": "none",
-            "minimal": True,
-            "embed-resources": True,
-            "html-math-method": "mathml",
-        },
-        "typst": {"template": "page.typ"},
-        "docx": {"reference-doc": "reference.docx"},
+}
+OF_FORMAT: dict[Format, dict[str, object]] = {
+    "html": {
+        "template": "page.html.template",
+        "theme": "none",
+        "minimal": True,
+        "section-divs": False,
+        "embed-resources": True,
+        "html-math-method": "mathml",
     },
+    "pdf": {"template": "page.typ"},
+    "docx": {"reference-doc": "reference.docx"},
 }
 MEND = "install it (pip install 'evalkit[quarto]'), name it in QUARTO_PATH, or use --renderer pandoc"
 
@@ -91,65 +90,33 @@ class Quarto:
         with tempfile.TemporaryDirectory(prefix="evalkit-page-") as temporary:
             here = Path(temporary) / "page"
             here.mkdir()
-            write_source(page, surround, here)
-            metadata = json.loads((here / "metadata.json").read_text(encoding="utf-8"))
-            # JSON is YAML too.
-            settings = json.dumps({**metadata, **SETTINGS}, ensure_ascii=False)
-            (here / "settings.yml").write_text(settings, encoding="utf-8")
+            source = write_source(page, surround, here)
+            source.write_text(_front_matter(here, to) + page.body, encoding="utf-8")
             made = here / f"made.{to}"
             log = here / "log.jsonl"
             command = [
-                *(self.program, "render", "page.qmd", "--to", TARGETS[to], "--no-execute"),
-                *("-o", made.name, "--metadata-file", "settings.yml"),
-                *("--log", log.name, "--log-format", "json-stream"),
+                *(self.program, "render", source.name, "--to", TARGETS[to], "--no-execute"),
+                *("-o", made.name, "--log", log.name, "--log-format", "json-stream"),
             ]
-            returned, said = self._run(command, here, f"{page.name}.{to}")
-            lines = _read_log(log)
-            faults = [line for line in lines if FAULTS.search(line)]
-            if returned != 0 or not made.is_file() or made.stat().st_size == 0:
-                reason = faults or lines[-1:] or [said]
+            try:
+                returned, _, said = _run(command, here, self.time_limit)
+            except subprocess.TimeoutExpired:
                 raise PublishError(
-                    f"{page.name}: quarto made no {to}: {' '.join(reason) or 'it gave no reason'}"
-                )
+                    f"{page.name}.{to}: quarto took more than {self.time_limit:g} s and was ended; "
+                    "try again or use --renderer pandoc"
+                ) from None
+            lines = _read_log(log)
+            faults = [line for line in lines if FAULTS.match(line)]
+            if returned != 0 or not made.is_file() or made.stat().st_size == 0:
+                reason = " ".join(faults or lines[-1:] or [said]) or "it gave no reason"
+                raise PublishError(f"{page.name}: quarto made no {to}: {reason}")
             if faults:
                 raise PublishError(f"{page.name}: quarto made a {to} with something missing: {faults[0]}")
             target = folder / f"{page.name}.{to}"
             target.write_bytes(made.read_bytes())
         if to == "docx":
             settle(target)
-        return target, [f"{page.name}: {line}" for line in lines if line.startswith("[WARNING]")]
-
-    def _run(self, command: list[str], here: Path, what: str) -> tuple[int, str]:
-        """Run in a process group of its own, and end the whole group when time is up."""
-        home = here.parent / "home"
-        home.mkdir(exist_ok=True)
-        environment = {
-            **os.environ,
-            "SOURCE_DATE_EPOCH": str(EPOCH_SECONDS),
-            "XDG_CACHE_HOME": str(home),
-            **({} if _is_writable_home() else {"HOME": str(home)}),
-        }
-        process = subprocess.Popen(
-            command,
-            cwd=here,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-        try:
-            _, said = process.communicate(timeout=self.time_limit)
-        except subprocess.TimeoutExpired:
-            raise PublishError(
-                f"{what}: quarto took more than {self.time_limit:g} s and was ended; "
-                "try again or use --renderer pandoc"
-            ) from None
-        finally:
-            _end_group(process)
-        return process.returncode, COLOUR.sub("", said).strip()
+        return target, [f"{page.name}: {line}" for line in lines if "WARN" in line[:12]]
 
 
 def find_quarto() -> str | None:
@@ -158,16 +125,22 @@ def find_quarto() -> str | None:
     return named or shutil.which("quarto")
 
 
+def _front_matter(here: Path, to: Format) -> str:
+    """Give quarto the metadata and its settings where it surely reads them; JSON values are YAML too."""
+    metadata = json.loads((here / "metadata.json").read_text(encoding="utf-8"))
+    lines = (
+        f"{key}: {json.dumps(value, ensure_ascii=False)}"
+        for key, value in {**metadata, **SETTINGS, **OF_FORMAT[to]}.items()
+    )
+    return "\n".join(["---", *lines, "---", "", ""])
+
+
 def _version(program: str) -> tuple[int, ...]:
     try:
-        answer = subprocess.run(
-            [program, "--version"],
-            capture_output=True,
-            encoding="utf-8",
-            timeout=VERSION_TIME_LIMIT,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        ).stdout
+        with tempfile.TemporaryDirectory(prefix="evalkit-quarto-") as temporary:
+            here = Path(temporary) / "here"
+            here.mkdir()
+            _, answer, _ = _run([program, "--version"], here, VERSION_TIME_LIMIT)
     except (OSError, subprocess.TimeoutExpired):
         raise PublishError(f"{program} does not run; {MEND}") from None
     found = re.match(r"\s*(\d+)\.(\d+)(?:\.(\d+))?", answer)
@@ -176,24 +149,54 @@ def _version(program: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found.groups() if part is not None)
 
 
+def _run(command: list[str], here: Path, time_limit: float) -> tuple[int, str, str]:
+    """Run in a process group of its own and end the whole group, when time is up and after success too.
+
+    What it says goes to files beside `here`: a child left behind could hold a pipe open for ever.
+    """
+    spoken, muttered = here.parent / "stdout", here.parent / "stderr"
+    home = os.environ.get("HOME", "")
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH_SECONDS)}
+    if not (home and os.access(home, os.W_OK)):
+        environment |= {"HOME": str(here.parent), "XDG_CACHE_HOME": str(here.parent / "cache")}
+    with spoken.open("wb") as stdout, muttered.open("wb") as stderr:
+        process = subprocess.Popen(
+            command,
+            cwd=here,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        try:
+            returned = process.wait(time_limit)
+        finally:
+            _end_group(process)
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in (spoken, muttered))
+    said, complained = (COLOUR.sub("", text).strip() for text in texts)
+    return returned, said, complained
+
+
 def _read_log(log: Path) -> list[str]:
-    """Return every message of a json-stream log, whatever its level, without colours."""
+    """Return every line of a json-stream log, whatever its level, without colours."""
     if not log.is_file():
         return []
-    messages = []
+    said = []
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             record = json.loads(line)
-            text, level = str(record.get("msg", "")), str(record.get("levelName", ""))
-        except (ValueError, AttributeError):
+            text, level = str(record["msg"]), str(record.get("levelName", ""))
+        except (ValueError, KeyError, TypeError):
             text, level = line, ""
-        text = " ".join(COLOUR.sub("", text).split())
-        if text:
-            messages.append(f"ERROR {text}" if level in {"ERROR", "CRITICAL"} else text)
-    return messages
+        mark = f"{level}: " if level in {"WARN", "WARNING", "ERROR", "CRITICAL"} else ""
+        mark = mark.replace("CRITICAL", "ERROR")
+        plain = (" ".join(part.split()) for part in COLOUR.sub("", text).splitlines())
+        said += [mark + part for part in plain if part]
+    return said
 
 
-def _end_group(process: "subprocess.Popen[str]") -> None:
+def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End what is left of the group, also after success: a launcher may leave its children behind."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
@@ -201,8 +204,3 @@ def _end_group(process: "subprocess.Popen[str]") -> None:
         return
     finally:
         process.wait()
-
-
-def _is_writable_home() -> bool:
-    home = os.environ.get("HOME", "")
-    return bool(home) and os.access(home, os.W_OK)

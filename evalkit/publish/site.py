@@ -3,20 +3,19 @@
 import dataclasses
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from evalkit.errors import PublishError
-from evalkit.publish.index import Row, index_page, indicator_labels, read_verdicts
+from evalkit.parameters import Network
+from evalkit.publish.exchange import fresh_building
+from evalkit.publish.index import Row, index_page, read_verdicts
 from evalkit.publish.notebooks import read_page
 from evalkit.publish.pages import Link, Page, Surround
 from evalkit.publish.renderers import Format, Renderer, check_formats, choose_renderer
+from evalkit.workspace import Workspace
 
 CASE_STUDY = "6_case_study"
 WORKING = (
@@ -39,49 +38,6 @@ ACROSS = {
     ),
 }
 DOWNLOADS: dict[Format, str] = {"pdf": "PDF", "docx": "Word"}
-PREVIOUS = ".site-previous"
-
-
-class Place(Protocol):
-    """A site as the index needs it."""
-
-    @property
-    def name(self) -> str:
-        """The site's name."""
-
-    @property
-    def place(self) -> str:
-        """Where it lies."""
-
-
-class Sites(Protocol):
-    """A network as the website needs it."""
-
-    @property
-    def name(self) -> str:
-        """The network's name."""
-
-    @property
-    def about(self) -> str:
-        """What it is, in a sentence or two."""
-
-    @property
-    def synthetic(self) -> bool:
-        """Whether its data are made up."""
-
-    @property
-    def sites(self) -> Mapping[str, Place]:
-        """Its sites by id."""
-
-
-class Folders(Protocol):
-    """A workspace as publishing needs it."""
-
-    def outputs(self, network: str, audience: str) -> Path:
-        """Return outputs/<network>/<audience>."""
-
-    def network(self, network: str) -> Sites:
-        """Read the parameters of a network."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +81,7 @@ class _Shelf:
 
 
 def publish_network(
-    workspace: Folders,
+    workspace: Workspace,
     *,
     network: str,
     audience: str = "public",
@@ -156,15 +112,14 @@ def publish_network(
         raise PublishError(
             f"{network}: nothing has been run for the audience {audience!r}; run `evalkit run` first"
         )
-    labels = indicator_labels(getattr(workspace, "dictionary", None))
     reasons: dict[str, str] = {}
     problems: list[str] = []
     shelf = _read_shelf(folder, declared, reasons, problems)
-    with _fresh_folder(folder) as (building, put_in_place):
+    with fresh_building(folder) as building:
         while True:
-            index = _index(folder, declared, shelf, reasons, labels, wanted)
+            index = _index(folder, declared, shelf, reasons, wanted)
             surround = _surround(declared, shelf, audience)
-            made, warnings, failed = _render_all(program, shelf, index, surround, wanted, building)
+            made, warnings, failed = _render_all(program, shelf, index, surround, wanted, building.folder)
             if not failed:
                 break
             if index.name in failed or not [*_all_pages(later := shelf.without(set(failed)))]:
@@ -173,7 +128,7 @@ def publish_network(
             gone = set(shelf.studies) - set(later.studies)
             reasons |= dict.fromkeys(gone, "the page could not be made")
             shelf = later
-        site = put_in_place()
+        site = building.put_in_place()
     dropped = [line for page in _all_pages(shelf) for line in page.dropped]
     return PublishReport(
         index=site / "index.html",
@@ -183,7 +138,7 @@ def publish_network(
     )
 
 
-def _read_shelf(folder: Path, declared: Sites, reasons: dict[str, str], problems: list[str]) -> _Shelf:
+def _read_shelf(folder: Path, declared: Network, reasons: dict[str, str], problems: list[str]) -> _Shelf:
     studies, working = {}, {}
     for site_id, site in declared.sites.items():
         try:
@@ -218,14 +173,15 @@ def _read_shelf(folder: Path, declared: Sites, reasons: dict[str, str], problems
 
 
 def _read(folder: Path, notebook: str, name: str) -> Page:
-    """Read a notebook that its run record does not call failed."""
+    """Read a notebook whose run ended well."""
     record = folder / "run" / f"{notebook}.json"
-    if record.is_file():
-        run = json.loads(record.read_text(encoding="utf-8"))
-        if run.get("status", "done") != "done":
-            raise PublishError(
-                f"{folder.name}/{notebook}: run {run['status']}: {run.get('error', '')}".rstrip(": ")
-            )
+    failed = folder / "notebooks" / f"{notebook}.failed.ipynb"
+    run = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    if run.get("status", "done") != "done" or failed.is_file():
+        error = f" ({run['error']})" if run.get("error") else ""
+        raise PublishError(
+            f"{folder.name}/{notebook}: its run failed{error}; open {failed.name} to see where"
+        )
     return read_page(folder / "notebooks" / f"{notebook}.ipynb", name=name)
 
 
@@ -240,7 +196,7 @@ def _has_traces(folder: Path, notebook: str) -> bool:
     return any(path.is_file() for path in traces)
 
 
-def _surround(declared: Sites, shelf: _Shelf, audience: str) -> Surround:
+def _surround(declared: Network, shelf: _Shelf, audience: str) -> Surround:
     across = [Link(label, f"{name}.html") for name, (_, label, _) in ACROSS.items() if name in shelf.across]
     return Surround(
         network=declared.name,
@@ -256,10 +212,9 @@ def _downloads(name: str, wanted: tuple[Format, ...]) -> tuple[Link, ...]:
 
 def _index(
     folder: Path,
-    declared: Sites,
+    declared: Network,
     shelf: _Shelf,
     reasons: Mapping[str, str],
-    labels: Mapping[str, str],
     wanted: tuple[Format, ...],
 ) -> Page:
     rows = []
@@ -269,7 +224,7 @@ def _index(
             Row(
                 name=site.name,
                 place=site.place,
-                verdicts=read_verdicts(folder / site_id / "results", labels) if is_there else {},
+                verdicts=read_verdicts(folder / site_id / "results") if is_there else {},
                 links=(Link("Case study", f"{site_id}.html"), *_downloads(site_id, wanted))
                 if is_there
                 else (),
@@ -344,39 +299,3 @@ def _all_pages(shelf: _Shelf) -> Iterator[Page]:
     for pages in shelf.working.values():
         yield from pages
     yield from shelf.across.values()
-
-
-@contextmanager
-def _fresh_folder(folder: Path) -> Iterator[tuple[Path, "_PutInPlace"]]:
-    """Give a folder beside the website to build in; it is gone afterwards unless it was put in place."""
-    site, previous = folder / "site", folder / PREVIOUS
-    if previous.is_dir() and not site.exists():
-        previous.rename(site)  # an earlier exchange was cut short
-    building = Path(tempfile.mkdtemp(prefix=".site-building-", dir=folder))
-    building.chmod(0o755)
-    try:
-        yield building, _PutInPlace(building, site, previous)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-
-
-@dataclass(frozen=True)
-class _PutInPlace:
-    """Exchange the website that stands for the one just built."""
-
-    building: Path
-    site: Path
-    previous: Path
-
-    def __call__(self) -> Path:
-        shutil.rmtree(self.previous, ignore_errors=True)
-        if self.site.exists():
-            self.site.rename(self.previous)
-        try:
-            self.building.rename(self.site)
-        except OSError:
-            if self.previous.exists():
-                self.previous.rename(self.site)
-            raise
-        shutil.rmtree(self.previous, ignore_errors=True)
-        return self.site

@@ -20,6 +20,12 @@ VERDICTS = {
     "birchwater": {"graduation_rate": "beat the baseline", "mobility": "cannot be told"},
     "cedar-flats": {"graduation_rate": "not yet"},
 }
+LABELS = {
+    "graduation_rate": "Graduation",
+    "chronic_absence": "Chronic absence",
+    "ela_proficient": "English language arts",
+    "mobility": "Mobility",
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The three things publishing asks of a workspace."""
+    """The few things publishing asks of a workspace."""
 
     root: Path
     networks: Mapping[str, Network] = field(default_factory=dict)
@@ -74,7 +80,13 @@ def save_verdicts(folder: Path, verdicts: Mapping[str, str]) -> None:
         title="Did the curve turn?",
         design={},
         tidy=tidy,
-        glance=pd.DataFrame({"indicator": list(verdicts), "verdict": list(verdicts.values())}),
+        glance=pd.DataFrame(
+            {
+                "indicator": list(verdicts),
+                "short_label": [LABELS[name] for name in verdicts],
+                "verdict": list(verdicts.values()),
+            }
+        ),
     )
     save_result(result, folder, inputs={})
 

@@ -1,0 +1,49 @@
+"""A website is built beside the one that stands and takes its place only when it is whole."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SITE = "site"
+PREVIOUS = ".site-previous"
+BUILDING = ".site-building-"
+
+
+@dataclass(frozen=True)
+class Building:
+    """A fresh folder beside the website that stands."""
+
+    folder: Path
+
+    def put_in_place(self) -> Path:
+        """Exchange the website that stands for this one; return where it stands now."""
+        site, previous = self.folder.with_name(SITE), self.folder.with_name(PREVIOUS)
+        shutil.rmtree(previous, ignore_errors=True)
+        if site.exists():
+            site.rename(previous)
+        try:
+            self.folder.rename(site)
+        except OSError:
+            if previous.exists():
+                previous.rename(site)
+            raise
+        shutil.rmtree(previous, ignore_errors=True)
+        return site
+
+
+@contextmanager
+def fresh_building(outputs: Path) -> Iterator[Building]:
+    """Give a folder to build a website in; what was not put in place is gone afterwards."""
+    site, previous = outputs / SITE, outputs / PREVIOUS
+    if previous.is_dir() and not site.exists():
+        # An earlier exchange was cut short between its two steps.
+        previous.rename(site)
+    folder = Path(tempfile.mkdtemp(prefix=BUILDING, dir=outputs))
+    folder.chmod(0o755)
+    try:
+        yield Building(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,199 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from by_hand import case_study, code, error, markdown, write_notebook
+from conftest import demo_network, run_by_hand
+from reading import web
+
+from evalkit.errors import PublishError
+from evalkit.publish import publish_network
+from evalkit.publish.pandoc import Pandoc
+
+
+ALL = ("html", "pdf", "docx")
+
+
+def publish(workspace, *, formats=("html",), **choice):
+    return publish_network(workspace, network="demo", renderer="pandoc", formats=formats, **choice)
+
+
+def row_of(index: Path, name: str):
+    return next(row for row in web(index).tbody.find_all("tr") if name in row.th.get_text())
+
+
+def test_the_index_says_what_turned_where_and_links_every_format(workspace):
+    report = publish(workspace, formats=ALL)
+    row = row_of(report.index, "Alder Park")
+    assert "North side, Exampleton" in row.get_text()
+    assert "Turned: Graduation and Chronic absence" in row.get_text()
+    assert "Not yet: English language arts" in row.get_text()
+    links = {link["href"] for link in row.find_all("a")}
+    assert links == {"alder-park.html", "alder-park.pdf", "alder-park.docx"}
+    assert (
+        "Of 5 curves followed in 2 neighborhoods, 2 turned, 1 beat the baseline without turning"
+        in web(report.index).get_text()
+    )
+
+
+def test_every_link_of_the_website_leads_to_a_page_that_is_there(workspace):
+    report = publish(workspace, formats=ALL)
+    for path in report.pages:
+        assert path.is_file()
+        if path.suffix == ".html":
+            for link in web(path).find_all("a", href=True):
+                if not link["href"].startswith(("#", "https:")):
+                    assert (path.parent / link["href"]).is_file(), f"{path.name}: {link['href']}"
+
+
+def test_a_site_whose_run_failed_is_listed_and_not_shown(workspace):
+    report = publish(workspace)
+    row = row_of(report.index, "Cedar Flats <west>")
+    assert "Not published: run failed" in row.get_text()
+    assert not row.find_all("a")
+    assert not list(report.index.parent.glob("cedar-flats*"))
+    assert any(problem.startswith("cedar-flats/6_case_study: its run failed") for problem in report.problems)
+
+
+def test_a_site_that_was_never_run_says_so(workspace):
+    (workspace.outputs("demo", "public") / "cedar-flats" / "notebooks" / "6_case_study.failed.ipynb").unlink()
+    assert "Not published: not run yet" in row_of(publish(workspace).index, "Cedar Flats").get_text()
+
+
+@pytest.mark.parametrize("fault", ["failed notebook", "run record", "error output"])
+def test_nothing_of_an_earlier_run_is_shown_for_a_site_that_failed_since(workspace, fault):
+    before = publish(workspace)
+    assert (before.index.parent / "birchwater.html").is_file()
+    folder = workspace.outputs("demo", "public") / "birchwater"
+    if fault == "failed notebook":
+        write_notebook(folder / "notebooks" / "6_case_study.failed.ipynb", case_study())
+    elif fault == "run record":
+        (folder / "run").mkdir()
+        record = {"status": "failed", "error": "ValueError in cell 3"}
+        (folder / "run" / "6_case_study.json").write_text(json.dumps(record))
+    else:
+        write_notebook(folder / "notebooks" / "6_case_study.ipynb", [markdown("# T"), code(error())])
+    after = publish(workspace)
+    assert not list(after.index.parent.glob("birchwater*"))
+    assert "Not published: run failed" in row_of(after.index, "Birchwater").get_text()
+    assert (after.index.parent / "alder-park.html").is_file()
+
+
+def test_every_page_bears_the_mark_the_audience_and_the_way_home(workspace):
+    for path in publish(workspace).pages:
+        page = web(path)
+        assert "Synthetic data" in page.find(class_="mark").get_text()
+        assert "Prepared for: public" in page.footer.get_text()
+        assert [link.get_text() for link in page.header.find_all("a")][1:] == [
+            "Sites",
+            "Comparison",
+            "Learning review",
+        ]
+
+
+def test_working_pages_are_linked_from_the_foot_of_the_case_study(workspace):
+    report = publish(workspace)
+    foot = web(report.index.parent / "alder-park.html").find(class_="working")
+    assert [link["href"] for link in foot.find_all("a")] == [
+        "alder-park.html",
+        "alder-park-1-data-quality.html",
+        "alder-park-2-turn-the-curve.html",
+    ]
+    assert foot.find(attrs={"aria-current": "page"})["href"] == "alder-park.html"
+
+
+def test_only_the_formats_asked_for_are_made(workspace):
+    report = publish(workspace, formats=("html", "docx"))
+    assert {path.suffix for path in report.pages} == {".html", ".docx"}
+    assert "alder-park.pdf" not in report.index.read_text(encoding="utf-8")
+
+
+def test_the_folder_holds_the_website_and_nothing_half_done(workspace):
+    report = publish(workspace, formats=ALL)
+    assert sorted(report.index.parent.iterdir()) == sorted(report.pages)
+    outputs = workspace.outputs("demo", "public")
+    assert not [path for path in outputs.iterdir() if path.name.startswith(".")]
+
+
+def test_two_runs_give_the_same_bytes(workspace):
+    before = {path.name: path.read_bytes() for path in publish(workspace, formats=ALL).pages}
+    after = {path.name: path.read_bytes() for path in publish(workspace, formats=ALL).pages}
+    assert before == after
+
+
+def test_a_publication_that_breaks_off_leaves_the_website_as_it_was(workspace, monkeypatch):
+    report = publish(workspace)
+    before = {path.name: path.read_bytes() for path in report.pages}
+
+    def break_off(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pandoc, "render", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        publish(workspace)
+    assert {path.name: path.read_bytes() for path in report.index.parent.iterdir()} == before
+    assert not list(workspace.outputs("demo", "public").glob(".site*"))
+
+
+def test_an_exchange_cut_short_is_put_right_by_the_next_run(workspace):
+    report = publish(workspace)
+    site = report.index.parent
+    site.rename(site.with_name(".site-previous"))
+    assert publish(workspace).index.is_file()
+    assert not list(site.parent.glob(".site*"))
+
+
+def test_a_page_that_cannot_be_made_is_left_out_and_never_linked(workspace, monkeypatch):
+    honest = Pandoc.render
+
+    def stumble(self, page, surround, *, to, folder):
+        if page.name == "comparison" or (page.name == "birchwater" and to == "pdf"):
+            raise PublishError(f"{page.name}: no {to} today")
+        return honest(self, page, surround, to=to, folder=folder)
+
+    monkeypatch.setattr(Pandoc, "render", stumble)
+    report = publish(workspace, formats=ALL)
+    assert not list(report.index.parent.glob("comparison*"))
+    assert not list(report.index.parent.glob("birchwater*"))
+    assert "Not published: the page could not be made" in row_of(report.index, "Birchwater").get_text()
+    assert "comparison.html" not in "".join(
+        path.read_text("utf-8") for path in report.pages if path.suffix == ".html"
+    )
+    assert "birchwater: no pdf today" in report.problems
+
+
+def test_where_no_page_can_be_made_the_reason_is_raised(workspace, monkeypatch):
+    def refuse(self, page, surround, *, to, folder):
+        raise PublishError(f"{page.name}: the disk is full")
+
+    monkeypatch.setattr(Pandoc, "render", refuse)
+    with pytest.raises(PublishError, match="the disk is full"):
+        publish(workspace)
+    assert not (workspace.outputs("demo", "public") / "site").exists()
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ({"formats": ("html", "odt")}, "unknown format 'odt'"),
+        ({"audience": "partners"}, "nothing has been run for the audience 'partners'"),
+    ],
+)
+def test_what_cannot_be_published_is_refused_with_the_mend(workspace, choice, sentence):
+    with pytest.raises(PublishError, match=sentence):
+        publish(workspace, **choice)
+
+
+def test_an_unknown_renderer_is_refused(workspace):
+    with pytest.raises(PublishError, match="unknown renderer 'word'"):
+        publish_network(workspace, network="demo", renderer="word")
+
+
+def test_a_network_with_nothing_made_up_bears_no_mark(workspace):
+    real = dataclasses.replace(
+        workspace, networks={"demo": dataclasses.replace(demo_network(), synthetic=False, name="Three")}
+    )
+    run_by_hand(workspace.outputs("demo", "public"), "alder-park")
+    for path in publish(real).pages:
+        assert "ynthetic" not in web(path).get_text()
