@@ -196,7 +196,7 @@ def test_a_site_with_fewer_schools_at_one_end_says_so(dictionary):
     result = rest_of_district(
         table, site_unit_ids=["own", "second"], lea_id="099", baseline="2018", endpoints=["2020"]
     )
-    assert "the site has 1 schools in 2018 and 2 in 2020" in result.summary()
+    assert "the site's schools number 1 in 2018 and 2 in 2020" in result.summary()
 
 
 def test_a_school_that_is_not_in_the_table_is_an_error_that_names_it(quay):
