@@ -256,7 +256,8 @@ def _difference_in_differences(
         blank = [period for period in (baseline, endpoint) if np.isnan(own["n"] + others["n"])[period]]
         note = f"no school can be weighted in {listed(blank)}"
     elif schools[baseline] != schools[endpoint]:
-        note = f"the site's schools number {schools[baseline]} in {baseline} and {schools[endpoint]} in {endpoint}"
+        counts = f"{schools[baseline]} in {baseline} and {schools[endpoint]} in {endpoint}"
+        note = f"the site's schools number {counts}"
     return found | {"n": float(own["n"].sum() + others["n"].sum()), "note": note}
 
 
