@@ -53,10 +53,12 @@ class Ceiling:
     Attributes
     ----------
     ceiling, std_error : Σ reach · dose · effect (+ spill-over to those not reached)
-    share : ceiling over observed change, with Fieller's interval; NaN unless `has_share`
+    share : ceiling over observed change, with Fieller's interval; NaN unless `has_share`, which needs an
+        improvement whose interval excludes 0
     effect_needed : effect at full dose with which the reached alone would explain the whole change
     headroom : reach · (share still without the outcome), the change if every person reached got it
     headroom_share : headroom over observed change
+    went_the_wrong_way : the interval of the change lies below 0
     attribution_is_impossible : the effect needed is larger than any effect can be
     """
 
@@ -70,6 +72,7 @@ class Ceiling:
     headroom: float
     headroom_share: float
     has_share: bool
+    went_the_wrong_way: bool
     attribution_is_impossible: bool
 
     @property
@@ -148,7 +151,7 @@ def contribution_ceiling(
     joint_reach = min(1.0, sum(item.reach for item in exposures)) if reach is None else reach
     # Solutions add their doses to the same persons, so what all reach · dose carries is the sum.
     carried = sum(item.reach * item.dose for item in exposures)
-    is_change = bool(change_low > 0 or change_high < 0)
+    is_change = bool(change_low > 0)
     ratio = fieller_interval(ceiling, error, change, change_error, conf_level=conf_level)
     has_share = is_change and ratio.bounded and not math.isnan(ratio.ratio)
     headroom = joint_reach * lacking
@@ -164,6 +167,7 @@ def contribution_ceiling(
         headroom=headroom,
         headroom_share=headroom / change if is_change else math.nan,
         has_share=has_share,
+        went_the_wrong_way=bool(change_high < 0),
         attribution_is_impossible=bool(needed > lacking),
     )
 

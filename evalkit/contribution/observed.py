@@ -71,7 +71,8 @@ def observed_change(
         found = rows[rows["term"] == term]
         known = found[found["estimate"].notna() & found["conf_low"].notna() & found["conf_high"].notna()]
         if known.empty:
-            reasons += [note for note in (found if len(found) else rows)["note"] if note]
+            notes = (found if len(found) else rows)["note"]
+            reasons += [note.removeprefix(f"{site_id}, {indicator}: ") for note in notes if note]
             continue
         row = known.iloc[0]
         first, last, projected = _window(results[method].augment, indicator, site_id, start)

@@ -158,13 +158,13 @@ def _ceiling_parts(ceiling: Ceiling, lacking: float, conf_level: float) -> list[
 
 
 def _share_part(ceiling: Ceiling, conf_level: float) -> str:
-    if ceiling.has_share and ceiling.observed > 0:
+    if ceiling.has_share:
         all_of_it = ", as much as the whole change" if ceiling.share >= 1 else ""
         return (
             f", {percent(100 * ceiling.share)} of the observed change ({percent(100 * conf_level)} interval "
             f"{_percents(ceiling.share_low, ceiling.share_high)}){all_of_it}."
         )
-    if ceiling.has_share:
+    if ceiling.went_the_wrong_way:
         return "; no share can be estimated, because the change went the wrong way."
     return "; no share can be estimated, because the observed change may be no change at all."
 

@@ -53,6 +53,14 @@ def test_no_share_is_given_where_the_change_may_be_none():
     assert found.ceiling == pytest.approx(0.045)
 
 
+def test_no_share_is_given_of_a_change_for_the_worse():
+    found = contribution_ceiling(
+        [SERVED], change=-0.18, change_error=0.04, change_low=-0.26, change_high=-0.10, lacking=0.32
+    )
+    assert found.went_the_wrong_way
+    assert not found.has_share
+
+
 def test_an_effect_that_no_study_states_leaves_the_effect_needed():
     found = contribution_ceiling([Exposure(reach=0.4, dose=0.75, effect=math.nan)], **CHANGE)
     assert math.isnan(found.ceiling)

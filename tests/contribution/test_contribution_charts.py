@@ -104,7 +104,8 @@ def test_links_without_evidence_are_dashed_and_strong_ones_thick(frames):
 def test_the_alt_text_of_the_theory_says_what_is_drawn_and_what_lacks_evidence(frames):
     assert alt_text(theory_of_change(frames)) == (
         "Theory of change drawn from left to right: 1 partner, 1 solution, 1 output, 1 outcome and "
-        "1 indicator, joined by 4 links; 3 of them with strong evidence; 1 of the 4 links has no evidence yet. "
+        "1 indicator, joined by 4 links; 3 of them with strong evidence; "
+        "1 of the 4 links has no evidence yet. "
         "It ends at Chronic absence."
     )
 
