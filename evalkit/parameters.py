@@ -306,6 +306,7 @@ class Site(Declared):
     headline: tuple[Id, ...] = ()
     units: tuple[Unit, ...] = ()
     comparison: Comparison | None = None
+    reference: dict[str, str] = {}
     partnership: tuple[Role, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     key_drivers: tuple[KeyDriver, ...] = ()
@@ -320,6 +321,10 @@ class Site(Declared):
     audiences: tuple[Audience, ...] = ("internal", "partners", "public")
     contribution: ContributionModel | None = None
     notes: str = ""
+
+    def references(self, network: "Network") -> dict[str, str]:
+        """Return dimension -> reference subgroup: the network's, with the site's own in their place."""
+        return {**network.reference, **self.reference}
 
     def solution_starts(self, indicator: str) -> list[tuple[str, str]]:
         """List (name, start) of the solutions that aim at an indicator and say when they began."""
@@ -406,7 +411,7 @@ def read_network(folder: Path, *, dictionary: DataDictionary | None = None) -> N
                 )
             )
         if dictionary is not None:
-            problems.extend(_unknown_references(document, network, dictionary))
+            problems.extend(_unknown_references(document, network.reference, dictionary))
     except ParameterError as error:
         problems.extend(error.problems)
     sites: dict[str, Site] = {}
@@ -429,6 +434,7 @@ def read_network(folder: Path, *, dictionary: DataDictionary | None = None) -> N
             )
         if dictionary is not None:
             problems.extend(_unknown_ids(site_document, dictionary))
+            problems.extend(_unknown_references(site_document, site.reference, dictionary))
         sites[site.site_id] = site
     raise_together(ParameterError, problems)
     assert network is not None
@@ -436,9 +442,9 @@ def read_network(folder: Path, *, dictionary: DataDictionary | None = None) -> N
 
 
 def _unknown_references(
-    document: Document, network: _NetworkFile, dictionary: DataDictionary
+    document: Document, reference: Mapping[str, str], dictionary: DataDictionary
 ) -> Iterator[str]:
-    for dimension, subgroup in network.reference.items():
+    for dimension, subgroup in reference.items():
         problem = dictionary.subgroup_problem(dimension, subgroup)
         if problem:
             yield document.problem(("reference", dimension), problem)

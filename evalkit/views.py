@@ -41,6 +41,11 @@ class SiteView:
     inputs: Mapping[str, str] = field(repr=False)
     folder: Path = field(repr=False)
 
+    @property
+    def references(self) -> dict[str, str]:
+        """The reference subgroup of each dimension that has one."""
+        return self.site.references(self.network)
+
     def save(self, *results: Result) -> None:
         """Write results where the case study and the network's notebooks read them."""
         for result in results:
