@@ -5,6 +5,7 @@ import itertools
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 
 import pytest
 from by_hand import case_study, code, markdown, shown, wide, write_notebook
@@ -184,7 +185,7 @@ def test_a_wide_table_is_split_on_paper_and_nothing_of_it_is_lost(made):
 @pytest.mark.skipif(
     shutil.which("pdftotext") is None, reason="pdftotext (poppler) measures where words stand"
 )
-def test_no_word_of_a_pdf_leaves_the_page(tmp_path):
+def test_no_word_of_a_pdf_leaves_the_page_or_covers_another(tmp_path):
     frame = wide().rename(
         columns={"Interval": "Ninety-five percent interval", "Population": "Supercalifragilistic population"}
     )
@@ -195,17 +196,16 @@ def test_no_word_of_a_pdf_leaves_the_page(tmp_path):
     ]
     page = read_page(write_notebook(tmp_path / "s" / "notebooks" / "n.ipynb", cells), name="p")
     path, _ = Pandoc().render(page, SURROUND, to="pdf", folder=tmp_path)
-    boxes = subprocess.run(
-        ["pdftotext", "-bbox", str(path), "-"], capture_output=True, encoding="utf-8", check=True
-    ).stdout
-    words = [
-        (float(low), float(high))
-        for low, high in re.findall(r'<word xMin="([\d.]+)" yMin="[\d.]+" xMax="([\d.]+)"', boxes)
-    ]
-    assert len(words) > 100
-    # US Letter is 612 points wide; the margins are 72.
-    assert min(low for low, _ in words) >= 71
-    assert max(high for _, high in words) <= 541
+    command = ["pdftotext", "-bbox", str(path), "-"]
+    told = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout
+    for sheet in told.split("<page ")[1:]:
+        numbers = re.findall(r'<word xMin="(.+?)" yMin="(.+?)" xMax="(.+?)" yMax="(.+?)">', sheet)
+        words = sorted((float(top), float(left), float(right)) for left, top, right, _ in numbers)
+        # US Letter is 612 points wide; the margins are 72.
+        assert min(left for _, left, _ in words) >= 71
+        assert max(right for _, _, right in words) <= 541
+        for (top, _, right), (next_top, left, _) in pairwise(words):
+            assert top != next_top or left > right, "two words stand on one another"
 
 
 def test_the_pdf_says_that_it_is_accessible(made):

@@ -11,7 +11,6 @@ from evalkit.errors import PublishError
 from evalkit.publish import publish_network
 from evalkit.publish.pandoc import Pandoc
 
-
 ALL = ("html", "pdf", "docx")
 
 
@@ -136,11 +135,17 @@ def test_a_publication_that_breaks_off_leaves_the_website_as_it_was(workspace, m
     assert not list(workspace.outputs("demo", "public").glob(".site*"))
 
 
-def test_an_exchange_cut_short_is_put_right_by_the_next_run(workspace):
-    report = publish(workspace)
-    site = report.index.parent
+def test_an_exchange_cut_short_is_put_right_by_the_next_run(workspace, monkeypatch):
+    site = publish(workspace).index.parent
     site.rename(site.with_name(".site-previous"))
-    assert publish(workspace).index.is_file()
+
+    def refuse(self, page, surround, *, to, folder):
+        raise PublishError("the disk is full")
+
+    monkeypatch.setattr(Pandoc, "render", refuse)
+    with pytest.raises(PublishError):
+        publish(workspace)
+    assert (site / "index.html").is_file()
     assert not list(site.parent.glob(".site*"))
 
 
