@@ -65,9 +65,15 @@ class Result:
         """Say what was found in plain words, with the interval beside every number."""
         return "\n\n".join(self.narrative)
 
-    def plot(self, ax: Axes | None = None, **choice: Any) -> Axes:
-        """Draw the method's chart; `choice` picks what to draw, e.g. `indicator="graduation_rate"`."""
-        return draw(self.method, self.all_frames(), ax, **choice)
+    def plot(self, ax: Axes | None = None, *, chart: str = "", **choice: Any) -> Axes:
+        """Draw the method's chart.
+
+        Parameters
+        ----------
+        chart : a further chart of the method, e.g. "evidence" of a contribution; "" for its own
+        choice : what to draw, e.g. `indicator="graduation_rate"`
+        """
+        return draw(self.method, self.all_frames(), ax, chart=chart, **choice)
 
     def pictures(self, indicators: Sequence[str] = (), *, caption: str = "") -> Gallery:
         """Draw the chart of each indicator that has something to draw, in the order given.

@@ -11,21 +11,30 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-# method of a result -> (module of evalkit.charts, function)
+# method of a result, or method.chart for a further one -> (module of evalkit.charts, function)
 CHARTS = {
     "data_quality": ("coverage", "status_matrix"),
     "turn_the_curve": ("curve", "baseline_curve"),
     "interrupted_time_series": ("curve", "segmented_curve"),
     "equity_gaps": ("gaps", "gap_chart"),
     "contribution": ("theory", "theory_of_change"),
+    "contribution.evidence": ("evidence", "evidence_chart"),
+    "contribution.ceiling": ("evidence", "ceiling_chart"),
     "comparison": ("forest", "forest"),
     "comparison_pool": ("pools", "pool_chart"),
 }
 
 
-def draw(method: str, frames: Mapping[str, pd.DataFrame], ax: Axes | None = None, **choice: Any) -> Axes:
-    """Draw the chart of a method from its frames: `tidy`, `glance`, `augment` and any further ones."""
-    module, function = CHARTS[method]
-    chart = getattr(import_module(f"evalkit.charts.{module}"), function)
-    axes: Axes = chart(frames, ax=ax, **choice)
+def draw(
+    method: str,
+    frames: Mapping[str, pd.DataFrame],
+    ax: Axes | None = None,
+    *,
+    chart: str = "",
+    **choice: Any,
+) -> Axes:
+    """Draw a chart of a method from its frames: `tidy`, `glance`, `augment` and any further ones."""
+    module, function = CHARTS[f"{method}.{chart}" if chart else method]
+    drawing = getattr(import_module(f"evalkit.charts.{module}"), function)
+    axes: Axes = drawing(frames, ax=ax, **choice)
     return axes
