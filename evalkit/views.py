@@ -14,6 +14,7 @@ from evalkit.errors import DataError
 from evalkit.indicators import IndicatorTable, total_over_units
 from evalkit.parameters import ContributionModel, Evidence, Network, Site, Source
 from evalkit.results import Result, read_result, save_result
+from evalkit.synthesis import CaseStudy, case_study
 from evalkit.workspace import Workspace, find_workspace
 
 SIMULATED_TABLE = "indicators.parquet"
@@ -54,6 +55,29 @@ class SiteView:
     def results(self) -> dict[str, Result]:
         """Read back every result saved for this site and audience, by method."""
         return read_results(self.folder / "results")
+
+    def case_study(self) -> CaseStudy:
+        """Compose the site's case study from its saved results.
+
+        Raises
+        ------
+        DataError : nothing has been saved for this site and audience yet.
+        """
+        results = self.results()
+        if not results:
+            raise DataError(
+                f"{self.site.site_id}: no saved results for audience {self.audience}; "
+                "run the site's notebooks 1 to 5 first, or `evalkit run`"
+            )
+        return case_study(
+            self.site,
+            results,
+            self.dictionary,
+            network=self.network,
+            audience=self.audience,
+            release_notes=self.release.explanation(),
+            inputs=self.inputs,
+        )
 
 
 @dataclass(frozen=True)
