@@ -42,7 +42,7 @@ def findings(
     if not studies:
         none = "No indicator of this site is split into subgroups, so there is no gap to tell."
         return none, _generations(both)
-    told = ranked_gaps(studies, site)[:GAPS_TOLD]
+    told = told_gaps(studies, site)
     paragraphs = [_opening(told, site)]
     paragraphs += [
         f"{_gap(item, pair, dictionary, conf_level)} {_chance(item, dictionary)}".strip()
@@ -52,8 +52,8 @@ def findings(
     return (*paragraphs, _generations(both))
 
 
-def ranked_gaps(studies: Sequence[Study], site: Site) -> list[tuple[Study, Any]]:
-    """Rank the latest gaps by persons to parity, the largest of each indicator only (see `RULE`)."""
+def told_gaps(studies: Sequence[Study], site: Site) -> list[tuple[Study, Any]]:
+    """Choose the gaps to tell, in order: by persons to parity, the largest of each indicator (see `RULE`)."""
     best: dict[str, tuple[float, Study, Any]] = {}
     for item in studies:
         if site.headline and item.indicator.id not in site.headline:
@@ -63,7 +63,7 @@ def ranked_gaps(studies: Sequence[Study], site: Site) -> list[tuple[Study, Any]]
             if size > 0 and (name not in best or size > best[name][0]):
                 best[name] = (size, item, pair)
     ordered = sorted(best.values(), key=lambda entry: (-entry[0], entry[1].indicator.id))
-    return [(item, pair) for _, item, pair in ordered]
+    return [(item, pair) for _, item, pair in ordered[:GAPS_TOLD]]
 
 
 def _opening(told: Sequence[tuple[Study, Any]], site: Site) -> str:
@@ -76,9 +76,9 @@ def _opening(told: Sequence[tuple[Study, Any]], site: Site) -> str:
     one = len(told) == 1
     these, them = ("This gap is", "it") if one else (f"These {len(told)} gaps are", "them")
     return (
-        f"{these} told first because the most persons would have to be helped across {them} to reach parity in "
-        f"the latest period, among {among}, with at most one gap an indicator. Significance plays no part in "
-        "the choice. The reference group is a yardstick, not the goal."
+        f"{these} told first because the most persons would have to be helped across {them} to reach parity "
+        f"in the latest period, among {among}, with at most one gap an indicator. Significance plays no part "
+        "in the choice. The reference group is a yardstick, not the goal."
     )
 
 
@@ -151,8 +151,8 @@ def _chance(item: Study, dictionary: DataDictionary) -> str:
     label = known.label.lower() if known else item.dimension
     return (
         f"By {label}, the highest and the lowest of the {item.groups_in_range} groups shown lie "
-        f"{number(item.observed_range * scale)} points apart; if all were truly equal, chance alone would put "
-        f"them {number(item.chance_range * scale)} points apart on average."
+        f"{number(item.observed_range * scale)} points apart; if all were truly equal, chance alone would "
+        f"put them {number(item.chance_range * scale)} points apart on average."
     )
 
 

@@ -5,15 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from evalkit.dictionary import DataDictionary
+from evalkit.dictionary import CROSSING, DataDictionary
 from evalkit.equity.differences import SHOWN
+from evalkit.equity.findings import told_gaps
 from evalkit.equity.study import Study, subgroup_label
 from evalkit.parameters import Site
+from evalkit.periods import reader_label
 
 AUGMENT_COLUMNS = (
-    "indicator", "label", "short_label", "population", "dimension", "subgroup", "subgroup_label", "period",
-    "rate", "rate_low", "rate_high", "conf_low", "conf_high", "denominator", "status", "is_reference",
-    "order", "target", "favourable", "unit", "frequency", "latest", "source", "site_name",
+    "indicator", "label", "short_label", "population", "dimension", "dimension_label", "subgroup",
+    "subgroup_label", "period", "period_label", "rate", "rate_low", "rate_high", "conf_low", "conf_high",
+    "denominator", "status", "is_reference", "order", "target", "favourable", "unit", "frequency", "latest",
+    "source", "site_name",
 )  # fmt: skip
 
 
@@ -31,6 +34,8 @@ def level_frame(studies: Sequence[Study], dictionary: DataDictionary, site: Site
             ],
             is_reference=item.cells["subgroup"].eq(item.reference),
             order=item.cells["subgroup"].map(_order(dictionary, item)),
+            period_label=_period_labels(item.cells["period"], item),
+            dimension_label=_dimension_label(dictionary, item.dimension),
             target=target.value if target else np.nan,
             favourable=indicator.favourable,
             unit=indicator.unit,
@@ -59,9 +64,19 @@ def _order(dictionary: DataDictionary, item: Study) -> dict[str, int]:
 
 GAP_COLUMNS = (
     "indicator", "label", "short_label", "population", "dimension", "subgroup", "subgroup_label", "reference",
-    "reference_label", "period", "difference", "conf_low", "conf_high", "least", "most", "status",
-    "reference_status", "note", "favourable", "unit", "frequency", "trend", "parity", "n", "site_name",
+    "reference_label", "period", "period_label", "difference", "conf_low", "conf_high", "least", "most",
+    "status", "reference_status", "note", "favourable", "unit", "frequency", "trend", "parity", "n", "source",
+    "site_name",
 )  # fmt: skip
+
+
+def _period_labels(periods: pd.Series, item: Study) -> pd.Series:
+    return periods.map({text: reader_label(text, item.indicator.frequency) for text in periods.unique()})
+
+
+def _dimension_label(dictionary: DataDictionary, dimension: str) -> str:
+    known = [dictionary.dimensions[part].label for part in dimension.split(CROSSING)]
+    return " and ".join([known[0], *(name.lower() for name in known[1:])])
 
 
 def gap_frame(studies: Sequence[Study], dictionary: DataDictionary, site: Site) -> pd.DataFrame:
@@ -77,6 +92,7 @@ def gap_frame(studies: Sequence[Study], dictionary: DataDictionary, site: Site) 
         frame = item.compared.assign(
             label=item.indicator.label,
             short_label=item.indicator.short_label,
+            period_label=_period_labels(item.compared["period"], item),
             subgroup_label=item.compared["subgroup"].map(label),
             reference=item.reference,
             reference_label=label[item.reference],
@@ -88,6 +104,7 @@ def gap_frame(studies: Sequence[Study], dictionary: DataDictionary, site: Site) 
             n=item.compared["n"] + item.compared["reference_n"],
             conf_low=item.compared["difference_low"],
             conf_high=item.compared["difference_high"],
+            source=", ".join(sorted(set(item.cells["source"]) - {""})),
             site_name=site.name,
         )
         points = ["difference", "conf_low", "conf_high", "least", "most"]
@@ -97,7 +114,13 @@ def gap_frame(studies: Sequence[Study], dictionary: DataDictionary, site: Site) 
 
 
 def glance_frame(studies: Sequence[Study], site: Site) -> pd.DataFrame:
-    """Lay out a row per indicator, population and dimension: what there was to compare."""
+    """Lay out a row per indicator, population and dimension: what there was to compare.
+
+    `told` is the place (1, 2, 3) of the gap that the narrative tells, else 0; `told_subgroup` says whose.
+    """
+    told = {
+        id(item): (place, pair.subgroup) for place, (item, pair) in enumerate(told_gaps(studies, site), 1)
+    }
     rows = [
         {
             "indicator": item.indicator.id,
@@ -116,6 +139,8 @@ def glance_frame(studies: Sequence[Study], site: Site) -> pd.DataFrame:
             "range_by_chance": item.chance_range * item.indicator.scale,
             "is_headline": item.indicator.id in site.headline,
             "generation": item.indicator.generation,
+            "told": told.get(id(item), (0, ""))[0],
+            "told_subgroup": told.get(id(item), (0, ""))[1],
         }
         for item in studies
     ]
