@@ -14,6 +14,7 @@ from evalkit.errors import DataError
 from evalkit.indicators import IndicatorTable, total_over_units
 from evalkit.parameters import ContributionModel, Evidence, Network, Site, Source
 from evalkit.results import Result, read_result, save_result
+from evalkit.simulate import simulate_network
 from evalkit.synthesis import CaseStudy, case_study
 from evalkit.workspace import Workspace, find_workspace
 
@@ -295,8 +296,6 @@ def _simulated(
     workspace: Workspace, network: Network, *, data: str, keep: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the simulated table and evidence log; made once and kept beside the outputs."""
-    from evalkit.simulate import simulate_network
-
     home = workspace.data(network.network_id, data)
     seed = next(source.seed for source in network.sources if source.kind == "simulation")
     if not (home / SIMULATED_TABLE).is_file():

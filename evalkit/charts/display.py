@@ -82,15 +82,28 @@ class Table:
 
 @dataclass(frozen=True)
 class Prose:
-    """Plain sentences; each paragraph is escaped, so text from data can never become markup."""
+    """Plain sentences; each paragraph is escaped, so text from data can never become markup.
+
+    Attributes
+    ----------
+    leads : words set in bold before the paragraph of the same place; "" for none
+    kind : "p" for paragraphs, "list" for bullets, "finding" for the box at the top of a page
+    """
 
     paragraphs: tuple[str, ...]
     kind: str = "p"
+    leads: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
+        leads = self.leads or ("",) * len(self.paragraphs)
+        inner = [
+            (f"<strong>{escape(lead)}</strong> " if lead else "") + escape(text)
+            for lead, text in zip(leads, self.paragraphs, strict=True)
+        ]
         if self.kind == "list":
-            return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in self.paragraphs) + "</ul>"
-        return "".join(f"<p>{escape(text)}</p>" for text in self.paragraphs)
+            return "<ul>" + "".join(f"<li>{text}</li>" for text in inner) + "</ul>"
+        body = "".join(f"<p>{text}</p>" for text in inner)
+        return f'<div class="finding">{body}</div>' if self.kind == "finding" else body
 
     def __repr__(self) -> str:
         return "\n\n".join(self.paragraphs)
@@ -117,9 +130,14 @@ def table(
     return Table(chosen, caption, note, empty)
 
 
-def prose(text: str | Sequence[str]) -> Prose:
-    """Show one paragraph or several."""
-    return Prose((text,) if isinstance(text, str) else tuple(text))
+def prose(text: str | Sequence[str], *, leads: Sequence[str] = ()) -> Prose:
+    """Show one paragraph or several, each with its lead in bold where leads are given."""
+    return Prose((text,) if isinstance(text, str) else tuple(text), leads=tuple(leads))
+
+
+def finding(text: str | Sequence[str]) -> Prose:
+    """Show the finding in the box at the top of a page."""
+    return Prose((text,) if isinstance(text, str) else tuple(text), "finding")
 
 
 def bullets(texts: Sequence[str]) -> Prose:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 WIDTH = 7.2  # inches: the text column of a printed page
 HEIGHT = 3.9  # inches
 
-RULES = {
+RULES: Any = {  # matplotlib's own settings, by their names
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
     "axes.grid": True,

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from evalkit.errors import ParameterError
 from evalkit.runs.plan import Plan, plan_runs
+from evalkit.simulate import simulate_network
 from evalkit.workspace import Workspace
-
-SIMULATION_IS_COMPLETE = "truth.json"  # the file that a simulation writes last
 
 
 def plan_network(
@@ -53,7 +52,8 @@ def plan_network(
 def prepare_data(workspace: Workspace, plan: Plan) -> None:
     """See that the data folder of a plan holds data, before notebooks run side by side and read it.
 
-    A simulated network is simulated here, once.
+    A simulated network is simulated anew, so that its data are never those of an older evalkit or seed; the
+    same seed gives the same bytes, and what rests on them stays up to date.
 
     Raises
     ------
@@ -66,8 +66,6 @@ def prepare_data(workspace: Workspace, plan: Plan) -> None:
         raise ParameterError(
             f"{plan.network_id}: its sources are data files; name their folder with --data DIR"
         )
-    simulated = any(source.kind == "simulation" for source in sources)
-    if simulated and plan.site_ids and not (folder / SIMULATION_IS_COMPLETE).is_file():
-        from evalkit.views import read_site_table
-
-        read_site_table(workspace, declared, declared.site(plan.site_ids[0]), data=plan.data)
+    for source in sources:
+        if source.kind == "simulation":
+            simulate_network(seed=source.seed).write(folder)
