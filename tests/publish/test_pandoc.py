@@ -243,3 +243,12 @@ def test_text_stands_out_from_its_ground(made, ink, paper):
     colours |= {"paper": "#ffffff", "ink": "#222222"}
     lighter, darker = sorted((luminance(colours[ink]), luminance(colours[paper])), reverse=True)
     assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def test_the_rows_of_a_split_table_are_numbered_where_their_names_repeat(tmp_path):
+    frame = wide().assign(Indicator="Graduation")
+    cells = [markdown("# T"), code(shown(table(frame, caption="Wide")))]
+    page = read_page(write_notebook(tmp_path / "s" / "notebooks" / "n.ipynb", cells), name="p")
+    path, _ = Pandoc().render(page, SURROUND, to="docx", folder=tmp_path)
+    for part in word(path).tables:
+        assert [row.cells[0].text for row in part.rows] == ["Row", "1", "2", "3", "4"]

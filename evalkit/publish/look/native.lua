@@ -8,10 +8,14 @@ local format = FORMAT:match('typst') and 'typst' or FORMAT:match('docx') and 'do
 
 local PAGE_WIDTH = 468                -- points: US Letter less two margins of one inch
 local TYPE_SIZES = { 9, 8.5, 8, 7.5 } -- points, the largest first; smaller type is not read
-local LETTER = 0.5                    -- ems: width of a letter of the text face, on average
+local LETTER = 0.56                   -- ems: width of a letter of the text face, with room for bold headings
 local GUTTER = 10                     -- points between the columns of a table
 local WORD_LETTER = 5.6               -- points: width of a letter in a table of a Word document
-local WORD_LINE = 30                  -- letters in a line of a cell before it is broken
+local PROSE_LINE = 26                 -- letters: the shortest line in which a sentence can be read
+local PROSE_ROWS = 5                  -- lines that a cell may take before its column gets more room
+local PROSE_WISH = 44                 -- letters: the longest line that a cell asks for
+local LONG = 30                       -- rows from which a table on the web scrolls in its box
+local WIDE = 8                        -- columns from which a web page is printed with smaller tables
 
 local function typst_string(text)
   return '"' .. text:gsub('\\', '\\\\'):gsub('"', '\\"'):gsub('[\r\n]+', ' ') .. '"'
@@ -29,13 +33,24 @@ local function raw_block(raw)
   end
 end
 
-local function mark_in_word(document)
-  if format == 'docx' and document.meta.synthetic then
-    local words = pandoc.List { pandoc.Strong { pandoc.Str('Synthetic data.') }, pandoc.Space() }
-    words:extend(document.meta.synthetic)
-    document.blocks:insert(1, pandoc.Div({ pandoc.Para(words) }, { ['custom-style'] = 'Mark' }))
-    return document
+-- The templates of the other formats write these lines below the title; Word has no template.
+local function lines_below_the_title(document)
+  if format ~= 'docx' then
+    return
   end
+  local meta = document.meta
+  local function insert(words, style)
+    document.blocks:insert(1, pandoc.Div({ pandoc.Para(words) }, { ['custom-style'] = style }))
+  end
+  if meta.synthetic then
+    local words = pandoc.List { pandoc.Strong { pandoc.Str('Synthetic data.') }, pandoc.Space() }
+    words:extend(meta.synthetic)
+    insert(words, 'Mark')
+  end
+  if meta.kicker then
+    insert(meta.kicker, 'Author')
+  end
+  return document
 end
 
 local function raw_inline(raw)
@@ -159,6 +174,8 @@ local function set_numbers(sheet)
       local number = reads_as_number(text)
       if number and format == 'html' then
         cell.classes:insert('number')
+      elseif format == 'html' and #text > PROSE_WISH then
+        cell.classes:insert('words')
       elseif number then
         cell.contents = cell.contents:walk { Space = function() return pandoc.Str('\u{a0}') end }
       end
@@ -177,14 +194,17 @@ local function set_numbers(sheet)
   end
 end
 
--- The longest word of each column, in letters: the narrowest that the column can be.
+-- How narrow each column can be, in letters: its longest word, and for prose a line that can be read.
 local function narrowest(sheet)
   local letters = {}
   each_row(sheet, function(row)
     for column, cell in ipairs(row.cells) do
-      for word in text_of(cell):gmatch('%S+') do
-        letters[column] = math.max(letters[column] or 1, utf8.len(word) or #word)
+      local text = text_of(cell)
+      local least = math.min(math.ceil((utf8.len(text) or #text) / PROSE_ROWS), PROSE_LINE)
+      for word in text:gmatch('%S+') do
+        least = math.max(least, utf8.len(word) or #word)
       end
+      letters[column] = math.max(letters[column] or 1, least)
     end
   end)
   return letters
@@ -241,6 +261,28 @@ local function pick(sheet, columns, name)
   return part
 end
 
+local function names_its_rows(sheet)
+  local met, unique = {}, true
+  each_row(sheet, function(row)
+    local name = text_of(row.cells[1])
+    unique = unique and not met[name]
+    met[name] = true
+  end)
+  return unique
+end
+
+-- Where the first column does not tell the rows apart, a number does.
+local function number_the_rows(sheet)
+  local number = -1
+  each_row(sheet, function(row)
+    number = number + 1
+    local label = number == 0 and 'Row' or tostring(number)
+    row.cells:insert(1, pandoc.Cell({ pandoc.Plain { pandoc.Str(label) } }, 'AlignLeft'))
+  end)
+  sheet.colspecs:insert(1, { 'AlignLeft' })
+  return sheet
+end
+
 -- A sheet too wide for paper becomes several below each other.
 local function split(sheet)
   local columns = {}
@@ -252,7 +294,11 @@ local function split(sheet)
   if size or has_spans(sheet) or #columns < 3 then
     return { sheet }, size or TYPE_SIZES[#TYPE_SIZES]
   end
-  local parts = parts_that_fit(letters, #columns)
+  if #sheet.head.rows == 1 and not names_its_rows(sheet) then
+    sheet = number_the_rows(sheet)
+    letters = narrowest(sheet)
+  end
+  local parts = parts_that_fit(letters, #sheet.colspecs)
   local name = pandoc.utils.stringify(sheet.caption.long)
   name = name ~= '' and name .. ', ' or ''
   local sheets = {}
@@ -280,7 +326,16 @@ end
 local function table_on_the_web(sheet)
   name_the_rows(sheet)
   local name = pandoc.utils.stringify(sheet.caption.long)
-  return pandoc.Div({ sheet }, pandoc.Attr('', { 'table-box' }, {
+  local rows = 0
+  each_row(sheet, function() rows = rows + 1 end)
+  local classes = pandoc.List { 'table-box' }
+  if rows > LONG then
+    classes:insert('long')
+  end
+  if #sheet.colspecs > WIDE then
+    classes:insert('wide')
+  end
+  return pandoc.Div({ sheet }, pandoc.Attr('', classes, {
     { 'role', 'region' }, { 'tabindex', '0' }, { 'aria-label', name ~= '' and name or 'Table' },
   }))
 end
@@ -290,36 +345,36 @@ local function bold(block)
   return block
 end
 
+-- Share the page out among the columns: first what each needs, then by what it still wishes for.
+local function give_widths(sheet, letter)
+  local least, wish, least_sum, wish_sum = narrowest(sheet), {}, 0, 0
+  each_row(sheet, function(row)
+    for column, cell in ipairs(row.cells) do
+      wish[column] = math.max(wish[column] or 0, math.min(utf8.len(text_of(cell)) or 0, PROSE_WISH))
+    end
+  end)
+  for column = 1, #sheet.colspecs do
+    least[column] = (least[column] or 1) * letter + GUTTER
+    wish[column] = math.max((wish[column] or 1) * letter + GUTTER, least[column])
+    least_sum, wish_sum = least_sum + least[column], wish_sum + wish[column]
+  end
+  local spare = math.max(PAGE_WIDTH - least_sum, 0)
+  local share = wish_sum > least_sum and math.min(spare / (wish_sum - least_sum), 1) or 0
+  local taken = least_sum + share * (wish_sum - least_sum)
+  for column, spec in ipairs(sheet.colspecs) do
+    sheet.colspecs[column] = { spec[1], (least[column] + share * (wish[column] - least[column])) / taken }
+  end
+  return sheet
+end
+
 local function table_on_paper(sheet, size)
   for _, row in ipairs(sheet.head.rows) do
     for _, cell in ipairs(row.cells) do
       cell.contents = cell.contents:walk { Plain = bold, Para = bold }
     end
   end
+  give_widths(sheet, LETTER * size)
   return { typst(('#[\n#set text(size: %spt)'):format(size)), sheet, typst(']') }
-end
-
--- Word gives every column the same room unless it is told: by its words, at most a line of 30 letters.
-local function table_in_word(sheet)
-  local least, wish, least_sum, wish_sum = {}, {}, 0, 0
-  local longest = narrowest(sheet)
-  each_row(sheet, function(row)
-    for column, cell in ipairs(row.cells) do
-      wish[column] = math.max(wish[column] or 0, math.min(utf8.len(text_of(cell)) or 0, WORD_LINE))
-    end
-  end)
-  for column = 1, #sheet.colspecs do
-    least[column] = (longest[column] or 1) * WORD_LETTER + GUTTER
-    wish[column] = math.max((wish[column] or 1) * WORD_LETTER + GUTTER, least[column])
-    least_sum, wish_sum = least_sum + least[column], wish_sum + wish[column]
-  end
-  local spare = math.max(PAGE_WIDTH - least_sum, 0)
-  local share = wish_sum > least_sum and math.min(spare / (wish_sum - least_sum), 1) or 0
-  for column, spec in ipairs(sheet.colspecs) do
-    local points = least[column] + share * (wish[column] - least[column])
-    sheet.colspecs[column] = { spec[1], points / math.max(PAGE_WIDTH, least_sum) }
-  end
-  return sheet
 end
 
 local function set_table(sheet)
@@ -335,7 +390,7 @@ local function set_table(sheet)
   local sheets, size = split(sheet)
   local blocks = pandoc.List()
   for _, part in ipairs(sheets) do
-    blocks:extend(format == 'typst' and table_on_paper(part, size) or { table_in_word(part) })
+    blocks:extend(format == 'typst' and table_on_paper(part, size) or { give_widths(part, WORD_LETTER) })
   end
   return blocks, false
 end
@@ -389,6 +444,6 @@ return {
   { RawBlock = raw_block, RawInline = raw_inline },
   { Para = note, Plain = note },
   { Image = image, Link = link, Pandoc = ordered_headings },
-  { Pandoc = mark_in_word },
+  { Pandoc = lines_below_the_title },
   { traverse = 'topdown', Table = set_table, Figure = figure, Div = box },
 }
