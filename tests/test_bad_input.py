@@ -1,0 +1,125 @@
+"""Every kind of bad input, met as a person meets it: `evalkit check` on a workspace of their own."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from evalkit.cli import main
+from evalkit.views import open_site
+from evalkit.workspace import find_workspace
+
+ROOT = Path(__file__).parents[1]
+
+NETWORK = """network_id: little
+name: Little
+sources:
+  - {source_id: registry, kind: tidy, path: indicators.csv}
+"""
+SITE = """site_id: oak
+name: Oak
+headline: [graduation_rate]
+baselines:
+  - {indicator: graduation_rate, period: 2012}
+"""
+HEADER = "indicator,site_id,population,period,dimension,subgroup,numerator,denominator\n"
+GOOD = (
+    HEADER
+    + "graduation_rate,oak,target_school,2012,all,All,60,100\ngraduation_rate,oak,target_school,2013,all,All,66,100\n"
+)
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "data_dictionary", tmp_path / "data_dictionary")
+    (tmp_path / "notebooks").mkdir()
+    sites = tmp_path / "parameters" / "little" / "sites"
+    sites.mkdir(parents=True)
+    (sites.parent / "network.yml").write_text(NETWORK, encoding="utf-8")
+    (sites / "oak.yml").write_text(SITE, encoding="utf-8")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "indicators.csv").write_text(GOOD, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def everything_under(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def check(capsys):
+    code = main(["check", "--network", "little", "--data", "data"])
+    said = capsys.readouterr()
+    assert "Traceback" not in said.out + said.err
+    return code, said.out + said.err
+
+
+def test_a_good_workspace_has_no_problem(workspace, capsys):
+    assert check(capsys)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "words"),
+    [
+        ("data/indicators.csv", None, None, "indicators.csv"),
+        ("data/indicators.csv", "numerator", "numertor", "did you mean 'numerator'"),
+        ("data/indicators.csv", "60,100", "sixty,100", "line 2"),
+        ("data/indicators.csv", "66,100", "166,100", "line 3: graduation_rate, oak, All, 2013: numerator 166 is above"),
+        ("data/indicators.csv", "2013,all", "2012,all", "line 3: the same key as line 2"),
+        ("data/indicators.csv", "graduation_rate,oak,target_school,2013", "gradution_rate,oak,target_school,2013", "line 3: unknown indicator 'gradution_rate'; did you mean 'graduation_rate'?"),
+        ("data/indicators.csv", "2013,all,All", "2013,race_ethnicity,Latino", "line 3: unknown subgroup 'Latino'"),
+        ("data/indicators.csv", "oak", "elm", "oak: the data hold no row of this site"),
+        ("data/indicators.csv", GOOD, HEADER, "indicators.csv"),
+        ("parameters/little/sites/oak.yml", "site_id: oak", "site_id: 06037", "oak.yml, line 1: `site_id` is the number 06037; quote it"),
+        ("parameters/little/sites/oak.yml", "name: Oak", "name: [Oak", "not valid YAML"),
+        ("parameters/little/sites/oak.yml", "headline:", "headlin:", "oak.yml, line 3: unknown key 'headlin'; did you mean 'headline'?"),
+        ("parameters/little/network.yml", "kind: tidy", "kind: tidi", "network.yml, line 4"),
+        ("data_dictionary/indicators.yml", "favourable: higher", "favourable: hihger", "indicators.yml, line"),
+        ("data_dictionary/dimensions.yml", "dimensions:", "dimensons:", "did you mean 'dimensions'?"),
+    ],
+)  # fmt: skip
+def test_check_finds_it_says_where_and_writes_nothing(workspace, capsys, path, old, new, words):
+    target = workspace / path
+    if old is None:
+        target.unlink()
+    else:
+        text = target.read_text(encoding="utf-8")
+        assert old in text
+        target.write_text(
+            text.replace(old, new, 1) if old != "oak" else text.replace(old, new), encoding="utf-8"
+        )
+    before = everything_under(workspace)
+    code, said = check(capsys)
+    assert code == 1
+    assert words in said
+    assert everything_under(workspace) == before
+
+
+def test_check_tells_the_problems_of_all_files_at_once(workspace, capsys):
+    (workspace / "parameters" / "little" / "sites" / "elm.yml").write_text(
+        "site_id: 7\nname: Elm\n", encoding="utf-8"
+    )
+    text = (workspace / "parameters" / "little" / "sites" / "oak.yml").read_text(encoding="utf-8")
+    (workspace / "parameters" / "little" / "sites" / "oak.yml").write_text(
+        text + "stage: done\n", encoding="utf-8"
+    )
+    _, said = check(capsys)
+    assert "elm.yml, line 1" in said
+    assert "oak.yml, line 6" in said
+
+
+def test_a_site_opens_for_one_audience_and_small_cells_stay_hidden(workspace):
+    small = "graduation_rate,oak,target_school,2013,race_ethnicity,Latinx,3,7\n"
+    (workspace / "data" / "indicators.csv").write_text(GOOD + small, encoding="utf-8")
+    public = open_site(network="little", site_id="oak", audience="public", data="data")
+    internal = open_site(network="little", site_id="oak", audience="internal", data="data")
+    hidden = public.table.where(subgroup="Latinx").frame.iloc[0]
+    shown = internal.table.where(subgroup="Latinx").frame.iloc[0]
+    assert hidden["status"] == "suppressed"
+    assert hidden[["numerator", "denominator"]].isna().all()
+    assert shown["numerator"] == 3
+
+
+def test_the_workspace_is_found_from_a_folder_inside_it(workspace, monkeypatch):
+    monkeypatch.chdir(workspace / "parameters" / "little")
+    assert find_workspace().root == workspace.resolve()
