@@ -24,6 +24,7 @@ ROW = 0.36  # inches a subgroup
 FRAME = 1.55  # inches for title, axis and footnote
 LABEL_WIDTH = 26  # characters of a subgroup's name on one line
 TITLE_WIDTH = 66  # characters that fit above the axes
+TARGET_PAD = 18  # points: the target's label stands between title and axes
 NOT_SHOWN = "not shown, to protect small groups"
 NO_VALUE = "no value for this period"
 
@@ -72,9 +73,7 @@ def gap_chart(
         first = rows.iloc[0]
         axes.set_xlabel(f"{_unit(first)} ({first['favourable']} is better)")
         by = _lowered(first["dimension_label"])
-        pad = (
-            18 if np.isfinite(first["target"]) else 6
-        )  # points; the target's own label stands under the title
+        pad = TARGET_PAD if np.isfinite(first["target"]) else None
         axes.set_title(f"{first['short_label']} by {by}, {first['period_label']}", pad=pad)
         _note(axes, rows)
     return describe(axes, _levels_in_words(rows))
