@@ -22,7 +22,7 @@ from evalkit.charts.style import (
 from evalkit.wording import interval, listed, number, signed
 
 ROW = 0.34  # inches a site
-FRAME = 1.75  # inches for title, axis, average and footnote
+FRAME = 1.8  # inches for title, axis, average and footnote
 SMALLEST, LARGEST = 5.0, 9.0  # points: side of the square of the least and the most certain site
 TITLE_WIDTH = 84  # characters that fit above the axes
 
@@ -152,7 +152,7 @@ def _size(std_error: float, all_errors: pd.Series) -> float:
 
 def _label(axes: Axes, part: pd.DataFrame, average: pd.Series) -> None:
     count = len(part)
-    ticks, names = [-float(place) for place in range(count)], list(part["site"])
+    ticks, names = [-float(place) for place in range(count)], [_bare(name, average) for name in part["site"]]
     names = [
         f"{name}, from {start}" if start else name for name, start in zip(names, part["start"], strict=True)
     ]
@@ -177,9 +177,16 @@ def _label(axes: Axes, part: pd.DataFrame, average: pd.Series) -> None:
     )
     source = "Source: saved results of each site, intervals in brackets. "
     source += f"{int(average['k'])} of {count} sites pooled. Sites in the order of their names, not ranked."
+    if (part["comparable"] == "range only").any():
+        source += "\nThick bar: worst to best case of blurred counts; thin line: the intervals of both."
     if bool(average.get("fictional", False)):
         source += "\nFictional neighborhoods, synthetic data."
     footnote(axes, source)
+
+
+def _bare(site: str, average: pd.Series) -> str:
+    """Leave out "(fictional)": the footnote says so of all sites."""
+    return site.removesuffix(" (fictional)") if bool(average.get("fictional", False)) else site
 
 
 def _sides(average: pd.Series) -> tuple[str, str]:

@@ -2,7 +2,16 @@
 
 from evalkit.synthesis.comparison import compare_sites
 from evalkit.synthesis.composition import CaseStudy, case_study
+from evalkit.synthesis.learning import learning_review
 from evalkit.synthesis.pooling import Pool, pool_random_effects
 from evalkit.synthesis.pools import comparison_pool
 
-__all__ = ["CaseStudy", "Pool", "case_study", "compare_sites", "comparison_pool", "pool_random_effects"]
+__all__ = [
+    "CaseStudy",
+    "Pool",
+    "case_study",
+    "compare_sites",
+    "comparison_pool",
+    "learning_review",
+    "pool_random_effects",
+]

@@ -45,14 +45,13 @@ def headline(rows: Sequence[Row], site: Site) -> str:
         verb = "has" if len(turned) == 1 else "have"
         return f"{site.name}: {count} {verb} turned ({listed(turned)})."
     first = told[0]
+    name = lower_first(first["short_label"])
+    now = f"{site.name}: {name} was {_value(first, 'last')} in {when(first, 'last')}"
     change = difference_words(first, "change")
-    moved = f", a change of {change}" if change else ""
     if not change:
-        return f"{site.name}: {lower_first(first['short_label'])} stood {_span(first, 'last')}."
-    return (
-        f"{site.name}: {lower_first(first['short_label'])} stood {_span(first, 'last')}, after "
-        f"standing {_span(first, 'baseline')}{moved}; {VERDICT_WORDS[first['verdict']]}."
-    )
+        return f"{now}; {VERDICT_WORDS[first['verdict']]}."
+    before = f"{_value(first, 'baseline')} in {when(first, 'baseline')}"
+    return f"{now} and {before}, a change of {change}; {VERDICT_WORDS[first['verdict']]}."
 
 
 def finding(rows: Sequence[Row], results: Mapping[str, Result], site: Site, network: Network) -> list[str]:
@@ -89,9 +88,10 @@ def told(row: Row) -> str:
     name = row["label"] + (" (lower is better)" if row["favourable"] == "lower" else "")
     if np.isnan(row["last_low"]):
         return f"{name}: {row['because']}."
-    sentences = [f"{name}: {_span(row, 'last')}, after {_span(row, 'baseline')}."]
-    if np.isnan(row["baseline_low"]) or row["baseline_period"] == row["last_period"]:
-        sentences = [f"{name}: {_span(row, 'last')}."]
+    sentences = [f"{name}: {_value(row, 'last')} in {when(row, 'last')}."]
+    if not np.isnan(row["baseline_low"]) and row["baseline_period"] != row["last_period"]:
+        before = f"in {when(row, 'baseline')} it was {_value(row, 'baseline')}"
+        sentences = [f"{name}: {_value(row, 'last')} in {when(row, 'last')}; {before}."]
     change = difference_words(row, "change")
     if change:
         leans = leaning(row, "change")
@@ -207,13 +207,10 @@ def claim_words(claim: Row, labels: Mapping[str, str]) -> str:
     return f"{name}: “{statement.rstrip('.')}” is rated “{claim['class']}”: {claim['reason']}.{belief}"
 
 
-def _span(row: Row, name: str) -> str:
-    """Write a value with its period, as a sentence has it."""
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    value = value_words(low, high, row["unit"])
-    if low != high and row["unit"] == "percent":
-        value = f"between {value.replace(' to ', ' and ')}"
-    return f"at {value} in {when(row, name)}" if low == high else f"{value} in {when(row, name)}"
+def _value(row: Row, name: str) -> str:
+    """Write a value, or its range, as a sentence has it."""
+    value = value_words(row[f"{name}_low"], row[f"{name}_high"], row["unit"])
+    return value if row[f"{name}_low"] == row[f"{name}_high"] else f"between {value.replace(' to ', ' and ')}"
 
 
 def lower_first(text: str) -> str:

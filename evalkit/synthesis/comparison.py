@@ -1,34 +1,35 @@
 """Sites side by side: first who may be compared with whom, then what they have in common. Never a ranking."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from evalkit.dictionary import CROSSING, TOTAL_DIMENSION, DataDictionary
+from evalkit.dictionary import TOTAL_DIMENSION, DataDictionary
 from evalkit.errors import DesignError
 from evalkit.parameters import Network
 from evalkit.results import Result, tidy_frame
+from evalkit.synthesis.comparison_story import AVERAGE, BESIDE, CHANGE, LEVEL, bare_name, comparison_story
 from evalkit.synthesis.harmonise import QUESTION, Source, gather
 from evalkit.synthesis.pooling import Pool, pool_random_effects
-from evalkit.wording import interval, listed, number, points, signed
+from evalkit.wording import number
 
 ALL_SITES = "all-sites"  # the site_id of a pooled row
 
-ITS, AVERAGE = "interrupted_time_series", "effect_average"
+ITS = "interrupted_time_series"
 SOURCES = (
-    Source("level_change", ITS, "level_change", "change in level when the work began"),
+    Source(LEVEL, ITS, LEVEL, "change in level when the work began"),
     Source(AVERAGE, ITS, AVERAGE, "distance from the earlier trend, averaged since the work began"),
     Source(
-        "comparison_effect_average",
+        BESIDE,
         ITS,
         AVERAGE,
         "the same distance in the comparison sites, where the work was not done",
         comparison=True,
     ),
     Source(
-        "change",
+        CHANGE,
         "turn_the_curve",
         "change_from_baseline",
         "change from the baseline period to the latest",
@@ -37,8 +38,6 @@ SOURCES = (
     ),
     Source("difference", "equity_gaps", "difference", "gap in the latest period", same_period=True),
 )
-NOT_POOLED = tuple(source.name for source in SOURCES if not source.pooled)
-
 # Higgins et al. (2003), BMJ 327:557-560: 25, 50 and 75 percent as low, moderate and high.
 HETEROGENEITY = (
     (25.0, "the sites differ little beyond chance"),
@@ -46,8 +45,6 @@ HETEROGENEITY = (
     (75.0, "the sites differ clearly beyond chance"),
     (100.1, "the sites differ strongly: the average says little about any one of them"),
 )
-
-FICTIONAL = "The neighborhoods of this network are fictional and their data are made up."
 
 
 def compare_sites(
@@ -90,12 +87,12 @@ def compare_sites(
     }
     return Result(
         method="comparison",
-        title=f"What {network.name} has in common, and where its sites differ",
+        title=f"What the sites of {network.name} have in common, and where they differ",
         design=design,
         tidy=tidy_frame([*_site_rows(sites), *_pooled_rows(pooled)]),
         glance=pooled,
         frames={"sites": sites, "comparable": _comparable(sites), "matrix": _matrix(sites), "pooled": pooled},
-        narrative=_narrative(sites, pooled, network, conf_level),
+        narrative=tuple(comparison_story(sites, pooled, network, conf_level)),
     )
 
 
@@ -134,7 +131,7 @@ def _pooled(part: pd.DataFrame, conf_level: float) -> dict[str, Any]:
         for name in (*QUESTION, "term_label", "label", "short_label", "favourable", "unit", "reference")
     }
     row |= {"k": len(told), "shown": int((part["comparable"] != "no").sum()), "in_words": "", "note": ""}
-    if first["term"] in NOT_POOLED:
+    if first["term"] == CHANGE:
         return row | {"note": "changes between other years in every site are shown and not averaged"}
     try:
         pool = pool_random_effects(told["estimate"], told["std_error"], conf_level=conf_level)
@@ -189,20 +186,28 @@ def _comparable(sites: pd.DataFrame) -> pd.DataFrame:
 
 
 def _matrix(sites: pd.DataFrame) -> pd.DataFrame:
-    """Fold that into a row an indicator and a column a site: "yes", or what stands against it."""
+    """Fold that into a row an indicator and a column a site: "yes", or what stands against it.
+
+    Of several gaps the cell counts those that can be compared.
+    """
     told = sites[(sites["term"] == AVERAGE) | (sites["dimension"] != TOTAL_DIMENSION)]
-    told = told.assign(
-        question=np.where(told["dimension"] == TOTAL_DIMENSION, "change", "gaps"),
-        mark=[row.because if row.comparable == "no" else row.comparable for row in told.itertuples()],
-    )
+    kind = np.where(told["dimension"] == TOTAL_DIMENSION, "change", "gaps")
     rows = []
-    for (label, question), part in told.groupby(["short_label", "question"], sort=False):
-        marks = {
-            site: listed(sorted(set(own["mark"]), key=lambda mark: (mark != "yes", mark)), "or")
-            for site, own in part.groupby("site", sort=False)
-        }
-        rows.append({"indicator": label, "question": question} | marks)
+    for (label, question), part in told.assign(question=kind).groupby(
+        ["short_label", "question"], sort=False
+    ):
+        cells = {bare_name(site): _cell(own) for site, own in part.groupby("site", sort=False)}
+        rows.append({"indicator": label, "question": question} | cells)
     return pd.DataFrame(rows)
+
+
+def _cell(own: pd.DataFrame) -> str:
+    agreed = int((own["comparable"] == "yes").sum())
+    if len(own) > 1:
+        return f"{agreed} of {len(own)} groups"
+    return str(
+        own["comparable"].iloc[0] if own["because"].iloc[0] in ("", "ranges") else own["because"].iloc[0]
+    )
 
 
 def _question(row: Mapping[str, Any]) -> str:
@@ -255,94 +260,3 @@ def _pooled_rows(pooled: pd.DataFrame) -> list[dict[str, Any]]:
                 | {"note": row["in_words"]}
             )
     return rows
-
-
-def _narrative(
-    sites: pd.DataFrame, pooled: pd.DataFrame, network: Network, conf_level: float
-) -> tuple[str, ...]:
-    opening = [FICTIONAL] if network.synthetic else []
-    if sites.empty:
-        return (*opening, "No site has an estimate that could be compared yet.")
-    opening.append(
-        "Sites are listed by name and never ranked: each began at its own time with its mix of solutions. "
-        f"Intervals are at {number(100 * conf_level, 0)}%. They describe change since the work began; much "
-        "else may have contributed to it."
-    )
-    paragraphs = []
-    for _, questions in pooled.groupby("indicator", sort=False):
-        records = questions.to_dict("records")
-        changes = _told_first([row for row in records if row["dimension"] == TOTAL_DIMENSION])
-        paragraphs += [_paragraph(row, _of_question(sites, row)) for row in changes]
-        gaps = _gaps([row for row in records if row["dimension"] != TOTAL_DIMENSION])
-        paragraphs += [gaps] if gaps else []
-    return (*opening, *paragraphs)
-
-
-def _told_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Tell what some site answers; where none has a time series, say why and tell the plain changes."""
-    series = [row for row in rows if row["term"] not in NOT_POOLED]
-    if any(row["shown"] for row in series):
-        return [row for row in series if row["shown"]]
-    return [row for row in rows if row["term"] in (AVERAGE, *NOT_POOLED)]
-
-
-def _of_question(sites: pd.DataFrame, row: Mapping[str, Any]) -> pd.DataFrame:
-    return sites[np.logical_and.reduce([sites[name] == row[name] for name in QUESTION])]
-
-
-def _paragraph(row: Mapping[str, Any], part: pd.DataFrame) -> str:
-    asked = f"{row['label']}, {row['term_label']}"
-    sentences = [f"{asked}: {_average(row)}"]
-    told, blurred = part[part["comparable"] == "yes"], part[part["comparable"] == "range only"]
-    if row["k"] == 1 and row["term"] not in NOT_POOLED:
-        own = told.iloc[0]
-        sentences.append(
-            f"Its own estimate is {amount(own['estimate'], own['unit'])} "
-            f"({interval(own['conf_low'], own['conf_high'])})."
-        )
-    if len(blurred):
-        ranges = [
-            f"{site['site']} {amount(site['low'], site['unit'])} to {amount(site['high'], site['unit'])} "
-            f"(intervals of both ends together {interval(site['conf_low'], site['conf_high'])})"
-            for site in blurred.to_dict("records")
-        ]
-        sentences.append(
-            f"Where counts are published as ranges there are only two ends, never pooled: {listed(ranges)}."
-        )
-    absent = part[part["comparable"] == "no"]
-    if len(absent):
-        reasons = [f"{site['site']} ({site['reason']})" for site in absent.to_dict("records")]
-        sentences.append(f"Left out: {'; '.join(reasons)}.")
-    return " ".join(sentences)
-
-
-def _average(row: Mapping[str, Any]) -> str:
-    if np.isnan(row["estimate"]):
-        return f"{row['note']}."
-    low, high = row["conf_low"], row["conf_high"]
-    better = "lower" if row["favourable"] == "lower" else "higher"
-    text = f"on average over {row['k']} sites {amount(row['estimate'], row['unit'])} ({interval(low, high)})"
-    text += f"; {better} is better" + ("; the interval includes no change" if low <= 0 <= high else "")
-    text += f"; {row['in_words']}."
-    if np.isfinite(row["predict_low"]):
-        text += f" One more, similar site could expect {interval(row['predict_low'], row['predict_high'])}."
-    return text + (f" Mind: {row['note']}." if row["note"] else "")
-
-
-def _gaps(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Name the average gaps of an indicator, crossed groups apart: those stand in the table."""
-    simple = [row for row in rows if CROSSING not in row["dimension"] and np.isfinite(row["estimate"])]
-    if not simple:
-        return ""
-    parts = [
-        f"{row['subgroup']} {amount(row['estimate'], row['unit'])} "
-        f"({interval(row['conf_low'], row['conf_high'])}) against {row['reference'] or 'the reference group'}"
-        f", over {row['k']} sites"
-        for row in simple
-    ]
-    return f"{simple[0]['label']}, average gaps in the latest period: {'; '.join(parts)}."
-
-
-def amount(value: float, unit: str) -> str:
-    """Write a difference in its unit."""
-    return points(value) if unit == "percentage points" else f"{signed(value)} {unit}"

@@ -135,6 +135,9 @@ def _rows(result: Result, source: Source, site_id: str | None) -> pd.DataFrame:
     wanted &= tidy["site_id"].str.endswith(COMPARISON_SUFFIX) == source.comparison
     if site_id is not None:
         wanted &= tidy["site_id"] == (f"{site_id}{COMPARISON_SUFFIX}" if source.comparison else site_id)
+    wanted &= (
+        tidy["subgroup"] != ""
+    )  # an indicator that is not split in these data has one row without a group
     if source.method != "equity_gaps":
         wanted &= tidy["dimension"] == TOTAL_DIMENSION
     return tidy[wanted]
@@ -221,8 +224,9 @@ def _latest(rows: pd.DataFrame) -> pd.Series:
 
 def plain_reason(note: str, site_id: str, indicator: str) -> str:
     """Leave out the ids with which a method's error begins: the reader knows site and indicator already."""
-    for prefix in (f"{site_id}, {indicator}, All: ", f"{site_id}, {indicator}: "):
-        note = note.removeprefix(prefix)
+    for name in (site_id, f"{site_id}{COMPARISON_SUFFIX}"):
+        for prefix in (f"{name}, {indicator}, All: ", f"{name}, {indicator}: "):
+            note = note.removeprefix(prefix)
     return note.rstrip(".")
 
 

@@ -26,7 +26,7 @@ from evalkit.wording import interval, number
 Row = Mapping[str, Any]
 
 GENERATIONS = {"child": "Children", "caregiver": "Parents and caregivers", "family": "Families and homes"}
-SOLUTION_WORDS = {"family": "family", "program": "program", "policy": "policy", "system": "system"}
+MEASURED = {"child": "children", "caregiver": "caregivers", "family": "families as a whole"}
 NOT_TWO_GENERATION = (
     "These records measure {one}. Work with two generations measures children and their caregivers at the "
     "same time, so this is not a two-generation finding."
@@ -115,7 +115,9 @@ def two_generation(rows: Sequence[Row]) -> Table:
     measured = {row["generation"] for row in told}
     note = ""
     if not {"child", "caregiver"} <= measured:
-        one = "children" if "child" in measured else "caregivers" if "caregiver" in measured else "neither"
+        one = next(
+            (f"{name} only" for key, name in MEASURED.items() if key in measured), "neither generation"
+        )
         note = NOT_TWO_GENERATION.format(one=one)
     return table(frame, caption="Children and caregivers, side by side", note=note, empty=note)
 
@@ -151,7 +153,7 @@ def partners(site: Site, dictionary: DataDictionary) -> Table:
             {
                 "Partner": partner.name,
                 "Does what": solution.name,
-                "Kind": SOLUTION_WORDS[solution.kind],
+                "Kind": solution.kind,
                 "For which indicator": "; ".join(
                     dictionary.indicator(name).short_label for name in solution.indicators
                 )

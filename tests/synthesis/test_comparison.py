@@ -58,7 +58,7 @@ def test_one_site_is_never_pooled_and_the_narrative_says_so(comparison):
     row = rows(comparison, site_id=ALL_SITES, indicator="chronic_absence", term="effect_average").iloc[0]
     assert np.isnan(row["estimate"])
     assert row["note"] == "only Alder Park could be told; one site is not pooled"
-    assert "only Alder Park could be told" in comparison.summary()
+    assert "Only Alder Park could be told, and one site is not pooled" in comparison.summary()
 
 
 def test_every_site_has_a_row_for_every_question_with_the_reason_where_it_has_no_estimate(comparison):
