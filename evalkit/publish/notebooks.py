@@ -1,7 +1,6 @@
 """An executed notebook becomes a page: its prose and what it shows, never its code.
 
-Tags of cells that a page heeds: `finding` (set in the box that leads the page), `foot` (set small at its
-end), `keep-text` (plain text output is shown as it is), `remove-cell` (left out).
+A cell tagged `keep-text` shows its plain text output as it is; of all others plain text is left out.
 """
 
 import base64
@@ -16,8 +15,6 @@ from typing import Any, NoReturn
 from evalkit.errors import PublishError
 from evalkit.publish.pages import Page, figure, html_block
 
-BOXES = ("finding", "foot")
-SHOWN = ("image/png", "text/html")
 TITLE = re.compile(r"^#[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 
 
@@ -51,21 +48,17 @@ def read_page(path: Path, *, name: str) -> Page:
     """
     where = _place(path)
     harvest = _Harvest(name)
-    parts: list[tuple[str, str]] = []
-    for number, cell in enumerate(_cells(path, where), start=1):
-        tags = set(cell.get("metadata", {}).get("tags", ()))
-        if "remove-cell" in tags:
-            continue
-        box = next((kind for kind in BOXES if kind in tags), "")
-        text = "\n".join(_cell(cell, number, tags, harvest, where)).strip()
-        if text:
-            parts.append((box, text))
+    parts = [
+        part.strip()
+        for number, cell in enumerate(_cells(path, where), start=1)
+        for part in _cell(cell, number, harvest, where)
+    ]
     if not harvest.title:
         raise PublishError(f"{where}: has no title; begin its first Markdown cell with a line '# Title'")
     return Page(
         name=name,
         title=harvest.title,
-        body=_boxed(parts),
+        body="\n\n".join(part for part in parts if part) + "\n",
         pictures=harvest.pictures,
         dropped=tuple(harvest.dropped),
     )
@@ -94,12 +87,10 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise _NotANumber(constant)
 
 
-def _cell(
-    cell: Mapping[str, Any], number: int, tags: set[str], harvest: _Harvest, where: str
-) -> Iterator[str]:
+def _cell(cell: Mapping[str, Any], number: int, harvest: _Harvest, where: str) -> Iterator[str]:
     source = _text(cell.get("source", ""))
     if cell.get("cell_type") == "markdown":
-        yield _prose(source, cell, number, harvest)
+        yield _prose(source, harvest)
     elif cell.get("cell_type") == "code" and source.strip():
         outputs = cell.get("outputs", [])
         for output in outputs:
@@ -108,29 +99,25 @@ def _cell(
                 raise PublishError(f"{where}: cell {number} ended with {what}; mend it and run it again")
         if cell.get("execution_count") is None:
             raise PublishError(f"{where}: cell {number} was never run; run the notebook to its end")
+        keep_text = "keep-text" in cell.get("metadata", {}).get("tags", ())
         for place, output in enumerate(outputs, start=1):
-            yield from _output(output, f"{number}-{place}", tags, harvest, where)
+            yield from _output(output, f"{number}-{place}", keep_text, harvest, where)
 
 
-def _prose(source: str, cell: Mapping[str, Any], number: int, harvest: _Harvest) -> str:
-    """Take the notebook's title out of its first heading, and the pictures out of a cell's attachments."""
-    if not harvest.title and (found := TITLE.search(source)):
-        harvest.title = re.sub(r"[*_`]", "", found.group(1)).strip()
-        source = source[: found.start()] + source[found.end() :]
-    for attached, kinds in cell.get("attachments", {}).items():
-        if "image/png" in kinds:
-            name = f"{harvest.name}-{number}-attached-{len(harvest.pictures)}.png"
-            harvest.pictures[name] = base64.b64decode(_text(kinds["image/png"]))
-            source = source.replace(f"attachment:{attached}", name)
-    return source + "\n"
+def _prose(source: str, harvest: _Harvest) -> str:
+    """Take the notebook's title out of its first heading."""
+    if harvest.title or not (found := TITLE.search(source)):
+        return source
+    harvest.title = re.sub(r"[*_`]", "", found.group(1)).strip()
+    return source[: found.start()] + source[found.end() :]
 
 
 def _output(
-    output: Mapping[str, Any], place: str, tags: set[str], harvest: _Harvest, where: str
+    output: Mapping[str, Any], place: str, keep_text: bool, harvest: _Harvest, where: str
 ) -> Iterator[str]:
     kind = output.get("output_type")
     if kind == "stream":
-        if output.get("name") == "stdout" and "keep-text" in tags:
+        if output.get("name") == "stdout" and keep_text:
             yield _verbatim(_text(output.get("text", "")))
         return
     data = output.get("data", {})
@@ -138,7 +125,7 @@ def _output(
         yield _picture(output, place, harvest, where)
     elif "text/html" in data:
         yield html_block(_text(data["text/html"]))
-    elif "text/plain" in data and "keep-text" in tags:
+    elif "text/plain" in data and keep_text:
         yield _verbatim(_text(data["text/plain"]))
     elif strange := sorted(set(data) - {"text/plain"}):
         harvest.dropped.append(f"{where}: output {place} is {strange[0]}, which a page does not show")
@@ -160,25 +147,6 @@ def _picture(output: Mapping[str, Any], place: str, harvest: _Harvest, where: st
     name = f"{harvest.name}-{place}.png"
     harvest.pictures[name] = picture
     return html_block(figure(name, alt=alt, caption=str(about.get("caption", ""))))
-
-
-def _boxed(parts: list[tuple[str, str]]) -> str:
-    """Join the cells; neighbours of one box stand in it together, and the foot goes to the end."""
-    body: list[str] = []
-    last = ""
-    for box, text in [part for part in parts if part[0] != "foot"]:
-        if last and box != last:
-            body.append("::::::")
-        if box and box != last:
-            body.append(f":::::: {box}")
-        body.append(text)
-        last = box
-    if last:
-        body.append("::::::")
-    foot = [text for box, text in parts if box == "foot"]
-    if foot:
-        body += [":::::: foot", *foot, "::::::"]
-    return "\n\n".join(body) + "\n"
 
 
 def _verbatim(text: str) -> str:

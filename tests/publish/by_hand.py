@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evalkit.charts.display import Picture, bullets, prose, show, table
+from evalkit.charts.display import Picture, bullets, finding, prose, show, table
 from evalkit.charts.style import BLUE, INK, MUTED, ORANGE, describe, footnote, house_style, new_axes
 
 YEARS = np.arange(2013, 2025)
 GRADUATION = np.array([61.2, 60.4, 62.0, 61.1, 62.3, 61.8, 66.4, 69.0, 71.1, 72.8, 75.2, 77.9])
 
 
-def markdown(text: str, *tags: str) -> dict[str, Any]:
+def markdown(text: str) -> dict[str, Any]:
     return {
         "cell_type": "markdown",
-        "metadata": {"tags": list(tags)},
+        "metadata": {},
         "source": text.splitlines(keepends=True),
     }
 
@@ -152,7 +152,7 @@ def case_study(
         code(stream("UserWarning: do not show\n", "stderr"), stream("debug 42\n"), source="import evalkit"),
         code(
             shown(
-                prose(
+                finding(
                     [
                         "Graduation turned: 77.9% of the class of 2024 graduated in four years, "
                         "16.2 points above what the years before 2019 led us to expect "
@@ -164,7 +164,6 @@ def case_study(
                     ]
                 )
             ),
-            tags=["finding"],
         ),
         markdown("## Place and people\n"),
         code(
@@ -215,13 +214,12 @@ def case_study(
             "## Methods in plain words\n\nA straight line was laid through the years before 2019, carried\n"
             "on; see [the working pages](#working-pages). Rates come from `evalkit.turn_the_curve`."
         ),
-        markdown("## How to cite and make this again\n", "foot"),
+        markdown("## How to cite and make this again\n"),
         code(
             shown(
                 prose(
                     "Made with evalkit 0.1.0. To make it again: evalkit run --network demo --site alder-park"
                 )
             ),
-            tags=["foot"],
         ),
     ]

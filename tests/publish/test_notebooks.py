@@ -47,19 +47,6 @@ def test_a_picture_becomes_a_file_and_a_figure_with_its_words_escaped(tmp_path):
     assert 'alt="Rose from 62% to 78%, &quot;far&quot; above &lt;forecast&gt;"' in page.body
 
 
-def test_neighbouring_cells_tagged_finding_share_one_box_and_the_foot_goes_last(tmp_path):
-    cells = [
-        TITLE,
-        markdown("cite us", "foot"),
-        markdown("one", "finding"),
-        markdown("two", "finding"),
-        markdown("rest"),
-    ]
-    body = page_of(tmp_path, *cells).body
-    assert body.count(":::::: finding") == 1
-    assert body.index("one") < body.index("two") < body.index("rest") < body.index("cite us")
-
-
 def test_backticks_in_an_output_do_not_end_its_block(tmp_path):
     body = page_of(tmp_path, TITLE, code(shown(prose("```\n# not a heading")))).body
     assert body.startswith("````{=html}")

@@ -157,6 +157,15 @@ def test_tables_have_captions_header_scopes_and_a_box_to_scroll_in(made):
         assert box["aria-label"] == sheet.caption.get_text(strip=True)
 
 
+def test_the_finding_stands_in_a_box_before_all_else(made):
+    page = web(made["html"])
+    box = page.find(class_="finding")
+    assert box.get_text().strip().startswith("Graduation turned: 77.9%")
+    assert box.find_previous("h2") is None
+    styles = [paragraph.style.name for paragraph in word(made["docx"]).paragraphs]
+    assert styles.count("Finding") == 3
+
+
 def test_numbers_stand_to_the_right_and_words_to_the_left(made):
     sheet = web(made["html"]).find_all("table")[1]
     sides = [cell["style"].split(":")[1].strip(" ;") for cell in sheet.tbody.tr.find_all(["th", "td"])]

@@ -395,12 +395,9 @@ local function set_table(sheet)
   return blocks, false
 end
 
-local WORD_STYLES = { finding = 'Finding', foot = 'Colophon', ['table-note'] = 'Table Note' }
+local WORD_STYLES = { finding = 'Finding', ['table-note'] = 'Table Note' }
 
 local function box(div)
-  if div.classes:includes('web-only') and format ~= 'html' then
-    return {}
-  end
   for class, style in pairs(WORD_STYLES) do
     if div.classes:includes(class) then
       if format == 'docx' then
