@@ -39,19 +39,20 @@ def headline(rows: Sequence[Row], site: Site) -> str:
     told = [row for row in rows if not np.isnan(row["last_low"])]
     if not told:
         return f"{site.name}: no figure can be shown yet."
-    turned = [row["short_label"].lower() for row in told if row["verdict"] == TURNED]
+    turned = [row["short_label"] for row in told if row["verdict"] == TURNED]
     if turned:
         count = f"{len(turned)} of {len(told)} indicators"
         verb = "has" if len(turned) == 1 else "have"
         return f"{site.name}: {count} {verb} turned ({listed(turned)})."
     first = told[0]
-    name = lower_first(first["short_label"])
-    now = f"{site.name}: {name} was {_value(first, 'last')} in {when(first, 'last')}"
+    now = f"{site.name}: {first['short_label']} was {_value(first, 'last')} in {when(first, 'last')}"
     change = difference_words(first, "change")
     if not change:
         return f"{now}; {VERDICT_WORDS[first['verdict']]}."
     before = f"{_value(first, 'baseline')} in {when(first, 'baseline')}"
-    return f"{now} and {before}, a change of {change}; {VERDICT_WORDS[first['verdict']]}."
+    leans = leaning(first, "change")
+    side = f" for the {leans}" if leans else ""
+    return f"{now} and {before}, a change{side} of {change}; {VERDICT_WORDS[first['verdict']]}."
 
 
 def finding(rows: Sequence[Row], results: Mapping[str, Result], site: Site, network: Network) -> list[str]:

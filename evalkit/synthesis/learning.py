@@ -258,7 +258,7 @@ def _narrative(
             "No solutions are on file, so nothing can be said about which mix goes with a better curve."
         )
     rated = turned[turned["claim"].isin(list(SHOWN_CLAIMS))]
-    claims = [f"{bare_name(row.site)}, {row.short_label.lower()} ({row.claim})" for row in rated.itertuples()]
+    claims = [f"{bare_name(row.site)}, {row.short_label} ({row.claim})" for row in rated.itertuples()]
     paragraphs.append(
         f"Claims of contribution rated plausible or better: {listed(claims)}."
         if claims

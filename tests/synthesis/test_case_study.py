@@ -115,7 +115,7 @@ def compose(dictionary, site):
 
 def test_the_headline_names_what_turned(compose):
     study = compose({"turn_the_curve": curve()})
-    assert study.headline.paragraphs == ("Alder Park: 1 of 1 indicators has turned (graduation).",)
+    assert study.headline.paragraphs == ("Alder Park: 1 of 1 indicators has turned (Graduation).",)
 
 
 def test_the_first_page_gives_every_number_with_its_interval(compose):
