@@ -40,7 +40,7 @@ def forest(
 
     Parameters
     ----------
-    frames : `sites` and `pooled` of a comparison
+    frames : `augment` and `pooled` of a comparison
     indicator, term, dimension, subgroup : which question; what is left open is that of the first that fits
         and could be pooled, or of the first that fits
 
@@ -48,7 +48,7 @@ def forest(
     ------
     ValueError : the comparison holds no such question.
     """
-    pooled, sites = frames["pooled"], frames["sites"]
+    pooled, sites = frames["pooled"], frames["augment"]
     asked = {"indicator": indicator, "term": term, "dimension": dimension, "subgroup": subgroup}
     fits = _matching(pooled, asked)
     if fits.empty:

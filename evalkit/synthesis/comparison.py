@@ -19,8 +19,8 @@ ALL_SITES = "all-sites"  # the site_id of a pooled row
 
 ITS = "interrupted_time_series"
 SOURCES = (
-    Source(LEVEL, ITS, LEVEL, "change in level when the work began"),
     Source(AVERAGE, ITS, AVERAGE, "distance from the earlier trend, averaged since the work began"),
+    Source(LEVEL, ITS, LEVEL, "change in level when the work began"),
     Source(
         BESIDE,
         ITS,
@@ -70,7 +70,7 @@ def compare_sites(
     then for every question the pooled estimate (site_id "all-sites"), its prediction interval (term
     "<term>_prediction") and the share of variation that is not chance (term "<term>_heterogeneity", percent).
     Blurred counts give "<term>_worst_case" and "<term>_best_case" rows, which are never pooled.
-    Frames: `sites` (a row a question and site), `comparable` (whether and why not, in words), `matrix` (the
+    `augment` has a row a question and site. Frames: `comparable` (whether and why not, in words), `matrix` (the
     same with a column a site), `pooled` (a row a question).
     """
     sites = gather(results, network, dictionary, SOURCES)
@@ -91,7 +91,8 @@ def compare_sites(
         design=design,
         tidy=tidy_frame([*_site_rows(sites), *_pooled_rows(pooled)]),
         glance=pooled,
-        frames={"sites": sites, "comparable": _comparable(sites), "matrix": _matrix(sites), "pooled": pooled},
+        augment=sites,
+        frames={"comparable": _comparable(sites), "matrix": _matrix(sites), "pooled": pooled},
         narrative=tuple(comparison_story(sites, pooled, network, conf_level)),
     )
 

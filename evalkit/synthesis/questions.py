@@ -70,8 +70,8 @@ def site_questions(site: Site, own: pd.DataFrame, comparison: Result) -> list[st
 
 def _apart(site: Site, comparison: Result) -> list[str]:
     """Name the indicators on which a site's interval leaves out the average of the sites."""
-    sites, pooled = comparison.frames.get("sites"), comparison.frames.get("pooled")
-    if sites is None or pooled is None or sites.empty:
+    sites, pooled = comparison.augment, comparison.frames.get("pooled")
+    if pooled is None or sites.empty:
         return []
     averages = pooled[(pooled["term"] == AVERAGE) & pooled["estimate"].notna()].set_index("indicator")[
         "estimate"
