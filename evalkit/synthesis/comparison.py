@@ -70,8 +70,8 @@ def compare_sites(
     then for every question the pooled estimate (site_id "all-sites"), its prediction interval (term
     "<term>_prediction") and the share of variation that is not chance (term "<term>_heterogeneity", percent).
     Blurred counts give "<term>_worst_case" and "<term>_best_case" rows, which are never pooled.
-    `augment` has a row a question and site. Frames: `comparable` (whether and why not, in words), `matrix` (the
-    same with a column a site), `pooled` (a row a question).
+    `augment` has a row a question and site. Frames: `comparable` (whether and why not, in words), `matrix`
+    (the same with a column a site), `pooled` (a row a question).
     """
     sites = gather(results, network, dictionary, SOURCES)
     sites["fictional"] = network.synthetic
