@@ -167,7 +167,8 @@ def _level(axes: Axes, place: float, row: pd.Series) -> None:
             [row["rate_low"], row["rate_high"]], [place, place], color=ORANGE, linewidth=6, alpha=0.7,
             solid_capstyle="butt",
         )  # fmt: skip
-        _beside(axes, place, f"{_ends(row, 'rate_low', 'rate_high')}: a range", MUTED)
+        persons = f"  n = {number(row['denominator'], 0)}" if np.isfinite(row["denominator"]) else ""
+        _beside(axes, place, f"{_ends(row, 'rate_low', 'rate_high')}: a range{persons}", MUTED)
     else:
         text = NOT_SHOWN if row["status"] == "suppressed" else NO_VALUE
         axes.annotate(
@@ -227,10 +228,12 @@ def _limit_and_label(axes: Axes, rows: pd.DataFrame, place: np.ndarray) -> None:
 
 
 def _note(axes: Axes, rows: pd.DataFrame) -> None:
-    marks = "Line: interval of the level."
+    marks = []
+    if rows["status"].eq("reported").any():
+        marks.append("Line: interval of the level.")
     if rows["status"].eq("censored").any():
-        marks += " Thick bar: the range in which the rate is known to lie."
-    footnote(axes, f"{_source(rows)}{marks}")
+        marks.append("Thick bar: the range in which the rate is known to lie.")
+    footnote(axes, f"{_source(rows)}{' '.join(marks)}")
 
 
 def _gap_note(axes: Axes, rows: pd.DataFrame, *, hidden: bool) -> None:

@@ -92,9 +92,8 @@ def release(
         raise ParameterError(f"the smallest count shown is {minimum}; it must be 1 person or more")
     frame = table.frame
     if audience == UNPROTECTED_AUDIENCE:
-        return Release(
-            table, _hidden(frame, np.zeros(len(frame), dtype=np.int64), minimum), _rule(None), audience
-        )
+        nothing = _hidden(frame, np.zeros(len(frame), dtype=np.int64), minimum)
+        return Release(table, nothing, "Every cell is shown.", audience)
     counts = _Counts.of(table, frame, minimum, protected_sources)
     blocks, rows = _blocks(frame, counts)
     protect(blocks)
@@ -106,7 +105,8 @@ def release(
     changed |= (state > State.RANGE) & counts.ranged_before
     shown = _shown(frame, np.where(changed, state, 0), counts.coding)
     released = IndicatorTable.from_frame(shown, dictionary=table.dictionary, origin="release")
-    return Release(released, _hidden(frame, np.where(changed, state, 0), minimum), _rule(minimum), audience)
+    hidden = _hidden(frame, np.where(changed, state, 0), minimum)
+    return Release(released, hidden, _rule(minimum, own=counts.own), audience)
 
 
 @dataclass(frozen=True)
@@ -218,12 +218,13 @@ def _hidden(frame: pd.DataFrame, state: np.ndarray, minimum: int) -> pd.DataFram
     return frame.loc[touched, list(KEY)].assign(reason=reasons[touched]).reset_index(drop=True)
 
 
-def _rule(minimum: int | None) -> str:
-    if minimum is None:
-        return "Every cell is shown."
+def _rule(minimum: int, *, own: np.ndarray) -> str:
+    as_published = "shown as their publisher, who protects small groups, has left them"
+    if own.size and not own.any():
+        return f"All cells are {as_published}."
     smallest = max(minimum, TAIL_TIERS[0][0])
     return (
         f"Groups of fewer than {smallest} persons are not shown, counts of fewer than {minimum} are shown "
         "only as a range, and further cells are not shown where a hidden number could be worked out from the "
         "others."
-    )
+    ) + ("" if own.all() else f" Cells of protected sources are {as_published}.")

@@ -55,15 +55,15 @@ def level_of(cells: pd.DataFrame, indicator: Indicator, *, rate: str = "rate") -
     if rate != "rate":
         inward = np.ceil(value * n - 1e-9) if rate == "rate_low" else np.floor(value * n + 1e-9)
         x = np.where(np.isnan(x), inward, x)
-    has_counts = indicator.kind == "rate" and not (np.isnan(x) & ~np.isnan(value)).any()
-    kind = "value" if not has_counts else "events" if indicator.may_exceed_one else "proportion"
     with np.errstate(all="ignore"):
-        if has_counts:
-            value = np.where(np.isnan(value), np.nan, x / n)
+        value = np.where(np.isnan(x) | np.isnan(value) | ~(n > 0), value, x / n)
         sampling = np.sqrt(_variance(x, n, events=indicator.may_exceed_one) / n)
+    x = np.where(np.isnan(value), np.nan, x)
+    has_counts = indicator.kind == "rate" and not np.isnan(x).all()
+    kind = "value" if not has_counts else "events" if indicator.may_exceed_one else "proportion"
     given = cells["std_error"].to_numpy(dtype=float)
     std_error = np.where(np.isnan(given), sampling, given)
-    return Level(value, np.where(np.isnan(value), np.nan, x), n, std_error, kind)
+    return Level(value, x, n, std_error, kind)
 
 
 def _variance(x: Floats, n: Floats, *, events: bool) -> Floats:
@@ -77,12 +77,13 @@ def _variance(x: Floats, n: Floats, *, events: bool) -> Floats:
 
 def level_interval(level: Level, *, conf_level: float) -> tuple[Floats, Floats]:
     """Give Wilson's interval of proportions, a Poisson score interval of events, a normal one of values."""
-    if level.kind == "proportion":
-        return one_proportion_interval(*level.counts, conf_level=conf_level)
-    if level.kind == "events":
-        return event_rate_interval(*level.counts, conf_level=conf_level)
     half = _quantile(conf_level) * level.std_error
-    return level.rate - half, level.rate + half
+    ends = level.rate - half, level.rate + half
+    if level.kind == "proportion":
+        ends = _or_else(one_proportion_interval(*level.counts, conf_level=conf_level), ends)
+    elif level.kind == "events":
+        ends = _or_else(event_rate_interval(*level.counts, conf_level=conf_level), ends)
+    return ends
 
 
 def difference(
@@ -93,22 +94,25 @@ def difference(
     Returns
     -------
     Difference, standard error, low, high, and p value of the score test (values: normal test), in the unit
-    of the levels. Newcombe's hybrid score interval for proportions.
+    of the levels. Newcombe's hybrid score interval for proportions; a cell that came without its counts
+    has the normal one.
     """
     gap = first.rate - second.rate
     std_error = np.hypot(first.std_error, second.std_error)
+    half = _quantile(conf_level) * std_error
+    ends = gap - half, gap + half
+    with np.errstate(all="ignore"):
+        p_value = 2 * stats.norm.sf(np.abs(gap / std_error))
+    counts = (*first.counts, *second.counts)
     if _both(first, second, "proportion"):
-        low, high = two_proportion_interval(*first.counts, *second.counts, conf_level=conf_level)
-        p_value = two_proportion_p_value(*first.counts, *second.counts)
+        ends = _or_else(two_proportion_interval(*counts, conf_level=conf_level), ends)
+        exact = two_proportion_p_value(*counts)
+        p_value = np.where(np.isnan(exact), p_value, exact)
     elif _both(first, second, "events"):
-        low, high = event_difference_interval(*first.counts, *second.counts, conf_level=conf_level)
-        p_value = event_p_value(*first.counts, *second.counts)
-    else:
-        half = _quantile(conf_level) * std_error
-        low, high = gap - half, gap + half
-        with np.errstate(all="ignore"):
-            p_value = 2 * stats.norm.sf(np.abs(gap / std_error))
-    return gap, std_error, low, high, np.where(np.isnan(gap), np.nan, p_value)
+        ends = _or_else(event_difference_interval(*counts, conf_level=conf_level), ends)
+        exact = event_p_value(*counts)
+        p_value = np.where(np.isnan(exact), p_value, exact)
+    return gap, std_error, *ends, np.where(np.isnan(gap), np.nan, p_value)
 
 
 def ratio(first: Level, second: Level, *, conf_level: float) -> tuple[Floats, Floats, Floats]:
@@ -148,6 +152,12 @@ def holm(p_values: Floats) -> Floats:
     steps = p_values[ordered] * np.arange(ordered.size, 0, -1)
     adjusted[ordered] = np.minimum(np.maximum.accumulate(steps), 1) if ordered.size else steps
     return adjusted
+
+
+def _or_else(ends: tuple[Floats, Floats], others: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Take the interval from counts where there are counts, else the other one."""
+    known = ~np.isnan(ends[0])
+    return np.where(known, ends[0], others[0]), np.where(known, ends[1], others[1])
 
 
 def _both(first: Level, second: Level, kind: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from evalkit.dictionary import DataDictionary
-from evalkit.equity.generations import GENERATIONS, generations_of
+from evalkit.equity.generations import GENERATIONS, generations_of, shown_rows
 from evalkit.equity.study import PERIOD_WORDS, Study, subgroup_label
 from evalkit.parameters import Site
 from evalkit.periods import reader_label
@@ -15,7 +15,8 @@ from evalkit.wording import interval, listed, number, percent, points, signed
 GAPS_TOLD = 3
 RULE = (
     "told first are the gaps that the most persons would have to be helped across to reach parity in the "
-    "latest period, among the headline indicators, at most one gap an indicator; significance plays no part"
+    "latest period, among the headline indicators, at most one gap an indicator; where no gap is known "
+    "exactly, those that may ask for the most; significance plays no part"
 )
 PEOPLE = {"child": "children", "caregiver": "caregivers", "family": "families"}
 WHOSE = {
@@ -43,7 +44,9 @@ def findings(
         none = "No indicator of this site is split into subgroups, so there is no gap to tell."
         return none, _generations(both)
     told = told_gaps(studies, site)
-    paragraphs = [_opening(told, site)]
+    ranges = [] if told else _ranked(studies, site, "additional_most")
+    paragraphs = [_opening(told, site) if told or not ranges else _opening_of_ranges(site)]
+    paragraphs += [_range_gap(item, pair, dictionary) for item, pair in ranges]
     paragraphs += [
         f"{_gap(item, pair, dictionary, conf_level)} {_chance(item, dictionary)}".strip()
         for item, pair in told
@@ -54,12 +57,16 @@ def findings(
 
 def told_gaps(studies: Sequence[Study], site: Site) -> list[tuple[Study, Any]]:
     """Choose the gaps to tell, in order: by persons to parity, the largest of each indicator (see `RULE`)."""
+    return _ranked(studies, site, "additional")
+
+
+def _ranked(studies: Sequence[Study], site: Site, column: str) -> list[tuple[Study, Any]]:
     best: dict[str, tuple[float, Study, Any]] = {}
     for item in studies:
         if site.headline and item.indicator.id not in site.headline:
             continue
         for pair in item.latest_gaps.itertuples():
-            size, name = float(pair.additional), item.indicator.id
+            size, name = float(getattr(pair, column)), item.indicator.id
             if size > 0 and (name not in best or size > best[name][0]):
                 best[name] = (size, item, pair)
     ordered = sorted(best.values(), key=lambda entry: (-entry[0], entry[1].indicator.id))
@@ -80,6 +87,48 @@ def _opening(told: Sequence[tuple[Study, Any]], site: Site) -> str:
         f"in the latest period, among {among}, with at most one gap an indicator. Significance plays no part "
         "in the choice. The reference group is a yardstick, not the goal."
     )
+
+
+def _opening_of_ranges(site: Site) -> str:
+    among = "the headline indicators" if site.headline else "all indicators"
+    return (
+        f"Among {among} no gap may be shown exactly in the latest period; what is known are ranges. Told "
+        "first are the gaps that may ask for the most persons to be helped across, at most one gap an "
+        "indicator. The reference group is a yardstick, not the goal."
+    )
+
+
+def _range_gap(item: Study, pair: Any, dictionary: DataDictionary) -> str:
+    indicator, scale = item.indicator, item.indicator.scale
+    cells = item.cells[item.cells["period"] == item.latest].set_index("subgroup")
+    sides = []
+    for name in (pair.subgroup, item.reference):
+        label, row = subgroup_label(dictionary, item.dimension, name), cells.loc[name]
+        low, high = row["rate_low"] * scale, row["rate_high"] * scale
+        sides.append(f"{label} {_value(low, item) if low == high else _span(low, high, item)}")
+    least, most = pair.least * scale, pair.most * scale
+    if least <= 0 <= most:
+        verdict = "so it cannot be told which group is worse off"
+    else:
+        behind = (most < 0) == (indicator.favourable == "higher")
+        verdict = f"so the first group is {'worse' if behind else 'better'} off in these numbers"
+    people = "events" if indicator.may_exceed_one else PEOPLE[indicator.generation]
+    persons = interval(pair.additional_least, pair.additional_most, 0)
+    return (
+        f"{indicator.label} ({PEOPLE[indicator.generation]} {WHOSE[item.population]}), "
+        f"{reader_label(item.latest, indicator.frequency)}: {sides[0]}; {sides[1]}. The gap lies between "
+        f"{_change(pair.least, item)} and {_change(pair.most, item)}, before sampling error; "
+        f"{indicator.favourable} is better here, {verdict}. Parity would take "
+        f"{persons} {people}, of {number(pair.n, 0)} in the group."
+    )
+
+
+def _span(low: float, high: float, item: Study) -> str:
+    return f"{interval(low, high, 0)}%" if item.indicator.unit == "percent" else interval(low, high)
+
+
+def _value(value: float, item: Study) -> str:
+    return percent(value) if item.indicator.unit == "percent" else number(value)
 
 
 def _gap(item: Study, pair: Any, dictionary: DataDictionary, conf_level: float) -> str:
@@ -115,8 +164,7 @@ def _gap(item: Study, pair: Any, dictionary: DataDictionary, conf_level: float) 
 
 def _side(label: str, cell: pd.Series, item: Study) -> str:
     scale, digits = item.indicator.scale, 0 if item.indicator.unit == "percent" else 1
-    rate = cell["rate"] * scale
-    value = percent(rate) if item.indicator.unit == "percent" else number(rate)
+    value = _value(cell["rate"] * scale, item)
     return f"{label} {value} ({interval(cell['conf_low'] * scale, cell['conf_high'] * scale, digits)})"
 
 
@@ -173,7 +221,7 @@ def _hidden(studies: Sequence[Study]) -> str:
 def _generations(both: pd.DataFrame) -> str:
     present = generations_of(both)
     if len(present) == len(GENERATIONS):
-        known = both[both["rate"].notna()]
+        known = shown_rows(both)
         children, caregivers = (
             known.loc[known["generation"].eq(name), "indicator"].nunique() for name in GENERATIONS
         )

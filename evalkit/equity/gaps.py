@@ -207,11 +207,17 @@ def _pair_rows(item: Study, pair: Any, start: Mapping[str, Any]) -> list[dict[st
                 "conf_high": pair.additional_high,
                 "unit": "events" if item.indicator.may_exceed_one else "persons",
                 "n": pair.n,
-                "note": pair.note
+                "note": _persons_note(pair)
                 or ("" if not np.isnan(pair.additional) else "no counts to work it out from"),
             }
         )
     return rows
+
+
+def _persons_note(pair: Any) -> str:
+    if np.isnan(pair.additional_most):
+        return str(pair.note)
+    return f"{pair.note}: {pair.additional_least:.0f} to {pair.additional_most:.0f}"
 
 
 def _trend_rows(item: Study, trend: Any, start: Mapping[str, Any]) -> list[dict[str, Any]]:

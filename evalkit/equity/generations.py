@@ -6,8 +6,10 @@ import pandas as pd
 
 from evalkit.dictionary import TOTAL_DIMENSION, TOTAL_SUBGROUP
 from evalkit.equity.contrasts import level_interval, level_of
+from evalkit.equity.differences import REASONS
 from evalkit.equity.study import Study, reason_of, subgroup_label
 from evalkit.indicators import IndicatorTable
+from evalkit.wording import interval
 
 GENERATIONS = ("child", "caregiver")
 TWO_GENERATION_COLUMNS = (
@@ -46,8 +48,23 @@ def two_generation(own: IndicatorTable, studies: Sequence[Study], *, conf_level:
 
 def generations_of(frame: pd.DataFrame) -> list[str]:
     """List the generations that have a known level in the frame of `two_generation`."""
-    known = frame[frame["rate"].notna()]["generation"]
+    known = shown_rows(frame)["generation"]
     return [name for name in GENERATIONS if known.eq(name).any()]
+
+
+def shown_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows whose level is known, exactly or as a range."""
+    return frame[frame["rate"].notna() | frame["note"].str.startswith(REASONS["censored"])]
+
+
+def _notes(rows: pd.DataFrame, scale: float) -> list[str]:
+    """Give the reason of each cell without an exact value, and the ends of each range."""
+    return [
+        f"{reason_of(row.status)}: {interval(row.rate_low * scale, row.rate_high * scale)}"
+        if row.status == "censored"
+        else reason_of(row.status)
+        for row in rows.itertuples()
+    ]
 
 
 def _latest_common_period(totals: pd.DataFrame) -> str:
@@ -79,7 +96,7 @@ def _total_rows(own: IndicatorTable, totals: pd.DataFrame, *, conf_level: float)
                     "conf_high": high * indicator.scale,
                     "unit": indicator.unit,
                     "n": rows["denominator"],
-                    "note": rows["status"].map(reason_of),
+                    "note": _notes(rows, indicator.scale),
                 }
             )
         )
@@ -116,6 +133,6 @@ def _subgroup_rows(own: IndicatorTable, item: Study, period: str) -> pd.DataFram
             **gap,
             "reference": item.reference,
             "n": cells["denominator"],
-            "note": cells["status"].map(reason_of),
+            "note": _notes(cells, scale),
         }
     )

@@ -123,6 +123,12 @@ def _with_additional(compared: pd.DataFrame, cells: pd.DataFrame, indicator: Ind
         for end in ("low", "high")
     ]
     out["additional_low"], out["additional_high"] = np.minimum(*ends), np.maximum(*ends)
+    # Of a range: the fewest and the most persons that its gaps would take.
+    bounds = [
+        additional_to_parity(0, n, -out[end].to_numpy(dtype=float), favourable=indicator.favourable)
+        for end in ("least", "most")
+    ]
+    out["additional_least"], out["additional_most"] = np.minimum(*bounds), np.maximum(*bounds)
     return out
 
 

@@ -330,3 +330,13 @@ def test_a_release_of_a_release_hides_nothing_new():
 def test_an_impossible_choice_is_one_clear_sentence(choice, words):
     with pytest.raises(ParameterError, match=words):
         release(table_of([row("all", "All", 30, 60)]), **choice)
+
+
+def test_the_rule_says_when_everything_is_as_published():
+    table = table_of([row("all", "All", 3, 8, source="edfacts")])
+    released = release(table, audience="public", protected_sources=("edfacts",))
+    assert released.rule.startswith("All cells are shown as their publisher")
+    mixed = table_of([row("all", "All", 3, 8, source="edfacts"), row("all", "All", 30, 80, period="2020")])
+    assert (
+        "Cells of protected sources" in release(mixed, audience="public", protected_sources=("edfacts",)).rule
+    )

@@ -280,3 +280,31 @@ def test_the_callers_table_is_unchanged(table_of, maple):
     before = table.frame
     equity_gaps(table, maple, references=REFERENCES)
     pd.testing.assert_frame_equal(table.frame, before)
+
+
+def test_where_only_ranges_are_known_the_narrative_tells_ranges(table_of, maple):
+    rows = [
+        cell("White", np.nan, 94, status="censored", lower=0.90, upper=0.94),
+        cell("Black", np.nan, 130, status="censored", lower=0.85, upper=0.89),
+    ]
+    result = equity_gaps(table_of(rows), maple, references=REFERENCES)
+    opening, told, *_ = result.narrative
+    assert "what is known are ranges" in opening
+    assert "Black 85 to 89%; White 90 to 94%" in told
+    assert "before sampling error" in told
+    assert "the first group is worse off in these numbers" in told
+    persons = one(result, term="additional_to_parity")
+    assert np.isnan(persons["estimate"])
+    assert persons["note"].startswith("known only as a range: ")
+
+
+def test_a_cell_without_its_cohort_does_not_take_the_counts_of_the_others(table_of, maple):
+    rows = [cell("White", 60, 80), cell("Black", 30, 60)]
+    rows += [cell("Asian", np.nan, np.nan, status="censored", lower=0.815, upper=0.825)]
+    result = equity_gaps(table_of(rows), maple, references=REFERENCES)
+    level = one(result, term="rate", subgroup="Black")
+    low, high = proportion_confint(30, 60, method="wilson")
+    assert level[["conf_low", "conf_high"]].tolist() == pytest.approx([100 * low, 100 * high])
+    worst = one(result, term="difference_worst_case", subgroup="Asian")
+    assert worst["estimate"] == pytest.approx(6.5)
+    assert np.isnan(worst["conf_low"])
