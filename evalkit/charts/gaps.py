@@ -7,6 +7,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from evalkit.charts.gap_words import (
+    change_text,
+    ends_text,
+    gap_in_words,
+    levels_in_words,
+    lowered,
+    value_text,
+)
 from evalkit.charts.style import (
     BLUE,
     GREEN,
@@ -18,7 +26,7 @@ from evalkit.charts.style import (
     house_style,
     new_axes,
 )
-from evalkit.wording import interval, listed, number, percent, points, signed
+from evalkit.wording import interval, listed, number
 
 ROW = 0.36  # inches a subgroup
 FRAME = 1.55  # inches for title, axis and footnote
@@ -72,11 +80,11 @@ def gap_chart(
         axes.spines["left"].set_visible(False)
         first = rows.iloc[0]
         axes.set_xlabel(f"{_unit(first)} ({first['favourable']} is better)")
-        by = _lowered(first["dimension_label"])
+        by = lowered(first["dimension_label"])
         pad = TARGET_PAD if np.isfinite(first["target"]) else None
         axes.set_title(f"{first['short_label']} by {by}, {first['period_label']}", pad=pad)
         _note(axes, rows)
-    return describe(axes, _levels_in_words(rows))
+    return describe(axes, levels_in_words(rows))
 
 
 def gap_over_time(
@@ -130,7 +138,7 @@ def gap_over_time(
             place[ranges], rows["least"][ranges], rows["most"][ranges], color=ORANGE, linewidth=4, alpha=0.7
         )
         _limit_and_label(axes, rows, place)
-    return describe(axes, _gap_in_words(rows))
+    return describe(axes, gap_in_words(rows))
 
 
 def _choose(frames: Mapping[str, pd.DataFrame], indicator: str | None, dimension: str | None) -> pd.Series:
@@ -159,7 +167,7 @@ def _level(axes: Axes, place: float, row: pd.Series) -> None:
         _beside(
             axes,
             place,
-            f"{_value(row['rate'], row)} ({_ends(row)})  n = {number(row['denominator'], 0)}",
+            f"{value_text(row['rate'], row)} ({ends_text(row)})  n = {number(row['denominator'], 0)}",
             INK,
         )
     elif row["status"] == "censored":
@@ -168,7 +176,7 @@ def _level(axes: Axes, place: float, row: pd.Series) -> None:
             solid_capstyle="butt",
         )  # fmt: skip
         persons = f"  n = {number(row['denominator'], 0)}" if np.isfinite(row["denominator"]) else ""
-        _beside(axes, place, f"{_ends(row, 'rate_low', 'rate_high')}: a range{persons}", MUTED)
+        _beside(axes, place, f"{ends_text(row, 'rate_low', 'rate_high')}: a range{persons}", MUTED)
     else:
         text = NOT_SHOWN if row["status"] == "suppressed" else NO_VALUE
         axes.annotate(
@@ -189,7 +197,7 @@ def _target(axes: Axes, rows: pd.DataFrame) -> None:
     if np.isfinite(target):
         axes.axvline(target, color=GREEN, linewidth=1.4, linestyle=(0, (4, 2)), zorder=1)
         axes.annotate(
-            f"target {_value(target, rows.iloc[0])}", (target, 1.0), xycoords=("data", "axes fraction"),
+            f"target {value_text(target, rows.iloc[0])}", (target, 1.0), xycoords=("data", "axes fraction"),
             xytext=(3, 1), textcoords="offset points", va="bottom", ha="left", fontsize=8, color=GREEN,
         )  # fmt: skip
 
@@ -210,7 +218,7 @@ def _limit_and_label(axes: Axes, rows: pd.DataFrame, place: np.ndarray) -> None:
     if not shown.empty and shown.index[-1] == rows.index[-1]:
         last = shown.iloc[-1]
         axes.annotate(
-            f"{_change(last['difference'], last)}\n({interval(last['conf_low'], last['conf_high'])})",
+            f"{change_text(last['difference'], last)}\n({interval(last['conf_low'], last['conf_high'])})",
             (float(shown.index[-1]), last["difference"]), xytext=(7, 0), textcoords="offset points",
             va="center", fontsize=8.5, color=BLUE,
         )  # fmt: skip
@@ -249,81 +257,6 @@ def _gap_note(axes: Axes, rows: pd.DataFrame, *, hidden: bool) -> None:
     footnote(axes, fill(text, 125))
 
 
-def _levels_in_words(rows: pd.DataFrame) -> str:
-    first = rows.iloc[0]
-    told = rows[rows["status"].eq("reported")].iloc[::-1]
-    parts = [
-        f"{row['subgroup_label']} {_value(row['rate'], row)} ({_ends(row)})" for _, row in told.iterrows()
-    ]
-    finding = "no subgroup may be shown exactly"
-    if parts:
-        finding = listed(parts)
-    reference = rows[rows["is_reference"] & rows["rate"].notna()]
-    others = told[~told["is_reference"]]
-    if not reference.empty and not others.empty:
-        base = reference.iloc[0]
-        sign = 1 if first["favourable"] == "higher" else -1
-        furthest = others.loc[(sign * (others["rate"] - base["rate"])).idxmin()]
-        gap = furthest["rate"] - base["rate"]
-        change = _change(gap, furthest)
-        finding += (
-            f". {furthest['subgroup_label']} minus the reference {base['subgroup_label']} is {change}, "
-        )
-        finding += f"where {first['favourable']} is better"
-    sentences = [
-        f"{first['label']} at {first['site_name']}, {first['period_label']}, "
-        f"by {_lowered(first['dimension_label'])}: {finding}"
-    ]
-    ranges = rows[rows["status"].eq("censored")].iloc[::-1]
-    if not ranges.empty:
-        known = [
-            f"{row['subgroup_label']} {_ends(row, 'rate_low', 'rate_high')}" for _, row in ranges.iterrows()
-        ]
-        sentences.append(f"Known only as a range: {listed(known)}")
-    for status, words in (("suppressed", "Not shown, to protect small groups"), ("missing", "No value")):
-        names = rows.loc[rows["status"].eq(status), "subgroup_label"].tolist()
-        if names:
-            sentences.append(f"{words}: {listed(names)}")
-    if np.isfinite(first["target"]):
-        sentences.append(f"The target is {_value(first['target'], first)}")
-    return ". ".join(sentences) + "."
-
-
-def _gap_in_words(rows: pd.DataFrame) -> str:
-    first = rows.iloc[0]
-    shown = rows[rows["difference"].notna()]
-    groups = f"{first['subgroup_label']} minus {first['reference_label']}"
-    what = f"{first['label']} at {first['site_name']}: {groups}"
-    if shown.empty:
-        return f"{what}. In no period may the gap be shown exactly."
-    start, end = shown.iloc[0], shown.iloc[-1]
-    text = (
-        f"{what} was {_told(start)} in {start['period_label']} and {_told(end)} in {end['period_label']}"
-        if len(shown) > 1
-        else f"{what} was {_told(end)} in {end['period_label']}"
-    )
-    parity = f" Trend: {first['parity']}." if first["parity"] else ""
-    left_out = len(rows) - len(shown)
-    hidden = f" {left_out} of {len(rows)} periods are hidden, missing or ranges." if left_out else ""
-    return f"{text}.{parity}{hidden}"
-
-
-def _told(row: pd.Series) -> str:
-    return f"{_change(row['difference'], row)} ({interval(row['conf_low'], row['conf_high'])})"
-
-
-def _change(value: float, row: pd.Series) -> str:
-    return points(value) if row["unit"] in {"percent", "percentage points"} else signed(value)
-
-
-def _value(value: float, row: pd.Series) -> str:
-    return percent(value) if row["unit"] == "percent" else number(value)
-
-
-def _ends(row: pd.Series, low: str = "conf_low", high: str = "conf_high") -> str:
-    return interval(row[low], row[high], 0 if row["unit"] == "percent" else 1)
-
-
 def _name(row: pd.Series) -> str:
     text = f"{row['subgroup_label']} (reference)" if row["is_reference"] else str(row["subgroup_label"])
     return fill(text, LABEL_WIDTH)
@@ -360,7 +293,3 @@ def _runs(known: np.ndarray) -> list[tuple[int, int]]:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _lowered(text: str) -> str:
-    return text[:1].lower() + text[1:]
