@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# persons in the group -> percent of them that forms either tail (tiers of the National Center for Education
-# Statistics, SLDS Technical Brief 3, 2010); groups below the first tier have no tail and are hidden
+# persons in the group -> percent of them that forms either tail (1/99 from 300 persons on, ... 20/80 from 10);
+# groups below the first tier have no tail and are hidden
 TAIL_TIERS = ((10, 20), (20, 10), (40, 5), (100, 2), (300, 1))
 SMALLEST_TAIL = 3  # possible counts a tail must leave
 SMALLEST_RANGE = 5  # possible counts a range beside a tail must leave; below it, tail and range are one

@@ -150,7 +150,7 @@ def test_events_have_intervals_where_there_are_none():
 
 def test_holms_adjustment_matches_the_reference_numbers():
     raw = np.array([0.114187, 0.050454, 0.002909, 0.138045])
-    expected = [0.228373, 0.151363, 0.011636, 0.228373]  # R p.adjust on the unrounded p values
+    expected = [0.228373, 0.151363, 0.011636, 0.228373]  # equity.md; the raw values are rounded
     np.testing.assert_allclose(holm(raw), expected, atol=2e-6)
     with_absent = holm(np.array([np.nan, 0.6, 0.7]))
     assert np.isnan(with_absent[0])
