@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# persons in the group -> percent of them that forms either tail (1/99 from 300 persons on, ... 20/80 from 10);
+# persons in the group -> percent of them that forms either tail (1/99 from 300 persons on, 20/80 from 10);
 # groups below the first tier have no tail and are hidden
 TAIL_TIERS = ((10, 20), (20, 10), (40, 5), (100, 2), (300, 1))
 SMALLEST_TAIL = 3  # possible counts a tail must leave
