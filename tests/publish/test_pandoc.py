@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 from by_hand import case_study, code, markdown, shown, wide, write_notebook
 from reading import pdf_alts, pdf_text, squeezed, web, word, word_alts, word_text
@@ -261,3 +262,12 @@ def test_the_rows_of_a_split_table_are_numbered_where_their_names_repeat(tmp_pat
     path, _ = Pandoc().render(page, SURROUND, to="docx", folder=tmp_path)
     for part in word(path).tables:
         assert [row.cells[0].text for row in part.rows] == ["Row", "1", "2", "3", "4"]
+
+
+def test_an_interval_in_brackets_is_not_broken(tmp_path):
+    frame = pd.DataFrame({"Change": ["+18.1 points (10.0 to 25.9)", "−11.3 points (−13.8 to −8.9)"]})
+    cells = [markdown("# T"), code(shown(table(frame, caption="Change")))]
+    page = read_page(write_notebook(tmp_path / "s" / "notebooks" / "n.ipynb", cells), name="p")
+    path, _ = Pandoc().render(page, SURROUND, to="html", folder=tmp_path)
+    shown_cells = [cell.get_text() for cell in web(path).find_all("td")]
+    assert shown_cells == ["+18.1 points (10.0\xa0to\xa025.9)", "−11.3 points (−13.8\xa0to\xa0−8.9)"]

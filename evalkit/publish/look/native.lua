@@ -11,6 +11,7 @@ local TYPE_SIZES = { 9, 8.5, 8, 7.5 } -- points, the largest first; smaller type
 local LETTER = 0.56                   -- ems: width of a letter of the text face, with room for bold headings
 local GUTTER = 10                     -- points between the columns of a table
 local WORD_LETTER = 5.6               -- points: width of a letter in a table of a Word document
+local NUMBER = 20                     -- letters: a longer cell is a sentence, and may be broken
 local PROSE_LINE = 26                 -- letters: the shortest line in which a sentence can be read
 local PROSE_ROWS = 5                  -- lines that a cell may take before its column gets more room
 local PROSE_WISH = 44                 -- letters: the longest line that a cell asks for
@@ -140,7 +141,7 @@ end
 -- A number, a share, an interval or a dash: "61.8%", "−3.1 to 4.0", "2018–19", "12 of 40".
 local function reads_as_number(text)
   local rest = text:gsub('points?', ''):gsub('to', ''):gsub('of', ''):gsub('–', ''):gsub('−', '')
-  return text ~= '' and not rest:match('[%a\128-\255]') and (text:match('%d') or text == '–')
+  return text ~= '' and utf8.len(text) <= NUMBER and not rest:match('[%a\128-\255]') and (text:match('%d') or text == '–')
 end
 
 local function each_row(sheet, visit)
@@ -165,6 +166,20 @@ local function has_spans(sheet)
   return found
 end
 
+-- An interval in brackets stays on one line: "+18.1 points (10.0 to 25.9)" breaks before its bracket.
+local function keep_intervals(inlines)
+  local inside = false
+  for place, inline in ipairs(inlines) do
+    if inline.t == 'Str' then
+      local opens = inline.text:match('^%([%d+]') or inline.text:match('^%(−%d')
+      inside = (inside or opens) and not inline.text:match('%)')
+    elseif inline.t == 'Space' and inside then
+      inlines[place] = pandoc.Str('\u{a0}')
+    end
+  end
+  return inlines
+end
+
 -- Numbers are set to the right and never broken over two lines.
 local function set_numbers(sheet)
   local all = {}
@@ -174,10 +189,13 @@ local function set_numbers(sheet)
       local number = reads_as_number(text)
       if number and format == 'html' then
         cell.classes:insert('number')
-      elseif format == 'html' and #text > PROSE_WISH then
-        cell.classes:insert('words')
+      elseif format == 'html' and #text > NUMBER then
+        cell.classes:insert(#text > PROSE_WISH and 'words' or 'phrase')
       elseif number then
         cell.contents = cell.contents:walk { Space = function() return pandoc.Str('\u{a0}') end }
+      end
+      if not number then
+        cell.contents = cell.contents:walk { Inlines = keep_intervals }
       end
       if not is_head and text ~= '' then
         all[column] = (all[column] == nil or all[column]) and number
