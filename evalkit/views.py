@@ -132,7 +132,7 @@ def open_site(
         network=declared,
         dictionary=home.dictionary,
         audience=audience,
-        table=released.table,
+        table=_with_labels(released.table, _sources(declared, site)),
         district=district,
         release=released,
         inputs=input_hashes(home, declared, site, data=data),
@@ -305,6 +305,14 @@ def _simulated(
         simulated.write(home)
     evidence = pd.read_csv(home / "evidence.csv", dtype=str, keep_default_na=False)
     return pd.read_parquet(home / SIMULATED_TABLE), evidence
+
+
+def _with_labels(table: IndicatorTable, sources: tuple[Source, ...]) -> IndicatorTable:
+    """Name each source as a reader knows it, where a label is declared."""
+    labels = {source.source_id: source.label for source in sources if source.label}
+    frame = table.frame
+    frame["source"] = frame["source"].replace(labels)
+    return IndicatorTable(frame, table.dictionary)
 
 
 def _site_units(table: IndicatorTable, site: Site) -> IndicatorTable:

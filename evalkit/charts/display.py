@@ -106,7 +106,10 @@ class Prose:
         return f'<div class="finding">{body}</div>' if self.kind == "finding" else body
 
     def __repr__(self) -> str:
-        return "\n\n".join(self.paragraphs)
+        leads = self.leads or ("",) * len(self.paragraphs)
+        return "\n\n".join(
+            f"{lead} {text}".strip() for lead, text in zip(leads, self.paragraphs, strict=True)
+        )
 
 
 def show(ax: Axes, *, caption: str = "") -> Picture:

@@ -55,18 +55,23 @@ def headline(rows: Sequence[Row], site: Site) -> str:
     return f"{now} and {before}, a change{side} of {change}; {VERDICT_WORDS[first['verdict']]}."
 
 
-def finding(rows: Sequence[Row], results: Mapping[str, Result], site: Site, network: Network) -> list[str]:
-    """Tell on one page what turned, by how much, for whom, and how sure that is."""
-    opening = [FICTIONAL] if network.synthetic else []
+def finding(rows: Sequence[Row], results: Mapping[str, Result], network: Network) -> list[tuple[str, str]]:
+    """Tell on one page what turned, by how much, for whom, and how sure that is.
+
+    Returns
+    -------
+    Paragraphs, each with the words that lead it in.
+    """
+    opening = [("", FICTIONAL)] if network.synthetic else []
     if not rows:
-        return [*opening, "No indicator of this neighborhood has figures that can be shown."]
-    paragraphs = [*opening, _verdicts(rows)]
+        return [*opening, ("", "No indicator of this neighborhood has figures that can be shown.")]
+    paragraphs = [*opening, ("What turned.", _verdicts(rows))]
     paragraphs += [told(row) for row in rows[:TOLD_IN_FULL]]
     if len(rows) > TOLD_IN_FULL:
-        paragraphs.append("The other indicators stand in the table below.")
-    paragraphs.append(for_whom(rows[:TOLD_IN_FULL], results))
-    paragraphs.append(how_sure(rows, results))
-    return [text for text in paragraphs if text]
+        paragraphs.append(("", "The other indicators stand in the table below."))
+    paragraphs.append(("For whom.", for_whom(rows[:TOLD_IN_FULL], results)))
+    paragraphs.append(("How sure.", how_sure(rows, results)))
+    return [(lead, text) for lead, text in paragraphs if text]
 
 
 def _verdicts(rows: Sequence[Row]) -> str:
@@ -81,18 +86,23 @@ def _verdicts(rows: Sequence[Row]) -> str:
         if named:
             parts.append(f"{words}: {len(named)} ({listed(named)})")
     noun = "indicator" if len(rows) == 1 else "indicators"
-    return f"What turned. Of {len(rows)} {noun}, {'; '.join(parts)}. Numbers in brackets are 95% intervals."
+    return f"Of {len(rows)} {noun}, {'; '.join(parts)}. Numbers in brackets are 95% intervals."
 
 
-def told(row: Row) -> str:
-    """Tell one indicator: from where to where, against what was expected, with the verdict."""
-    name = row["label"] + (" (lower is better)" if row["favourable"] == "lower" else "")
+def told(row: Row) -> tuple[str, str]:
+    """Tell one indicator: from where to where, against what was expected, with the verdict.
+
+    Returns
+    -------
+    The indicator's name, which leads the paragraph in, and the paragraph.
+    """
+    name = row["label"] + (" (lower is better)" if row["favourable"] == "lower" else "") + "."
     if np.isnan(row["last_low"]):
-        return f"{name}: {row['because']}."
-    sentences = [f"{name}: {_value(row, 'last')} in {when(row, 'last')}."]
+        return name, f"{upper_first(row['because'])}."
+    sentences = [f"{upper_first(_value(row, 'last'))} in {when(row, 'last')}."]
     if not np.isnan(row["baseline_low"]) and row["baseline_period"] != row["last_period"]:
         before = f"in {when(row, 'baseline')} it was {_value(row, 'baseline')}"
-        sentences = [f"{name}: {_value(row, 'last')} in {when(row, 'last')}; {before}."]
+        sentences = [f"{upper_first(_value(row, 'last'))} in {when(row, 'last')}; {before}."]
     change = difference_words(row, "change")
     if change:
         leans = leaning(row, "change")
@@ -114,13 +124,13 @@ def told(row: Row) -> str:
     if aim:
         target = value_words(row["target"], row["target"], row["unit"])
         sentences.append(f"The target of {target} for {when(row, 'target')} is {aim}.")
-    return " ".join([*sentences, row["endpoint"]]).strip()
+    return name, " ".join([*sentences, row["endpoint"]]).strip()
 
 
 def for_whom(rows: Sequence[Row], results: Mapping[str, Result]) -> str:
     """Name the widest gap of each indicator that can be told apart from none."""
     if GAPS not in results:
-        return "For whom: no comparison of groups was made."
+        return "No comparison of groups was made."
     gaps = latest_gaps(results[GAPS])
     sentences = []
     for row in rows:
@@ -136,7 +146,7 @@ def for_whom(rows: Sequence[Row], results: Mapping[str, Result]) -> str:
             )
         elif own:
             sentences.append(f"{row['short_label']}: no gap between groups can be shown.")
-    return f"For whom. {' '.join(sentences)}" if sentences else "For whom: these data are not split by group."
+    return " ".join(sentences) or "These data are not split by group."
 
 
 def gap_words(gap: Row, row: Row) -> str:
@@ -186,13 +196,13 @@ def latest_gaps(gaps: Result) -> list[dict[str, Any]]:
 def how_sure(rows: Sequence[Row], results: Mapping[str, Result]) -> str:
     """Say the class of each claim of contribution, with the probability behind it."""
     if CLAIMS not in results:
-        return "How sure: no claim of contribution was examined."
+        return "No claim of contribution was examined."
     glance = results[CLAIMS].glance
     labels = {row["indicator"]: row["short_label"] for row in rows}
     sentences = [claim_words(claim, labels) for claim in glance.to_dict("records")]
     if len(set(sentences)) == 1 and len(sentences) > 1:
         sentences = sentences[:1]
-    return f"How sure. {' '.join(dict.fromkeys(sentences))}" if sentences else ""
+    return " ".join(dict.fromkeys(sentences))
 
 
 def claim_words(claim: Row, labels: Mapping[str, str]) -> str:
@@ -212,6 +222,11 @@ def _value(row: Row, name: str) -> str:
     """Write a value, or its range, as a sentence has it."""
     value = value_words(row[f"{name}_low"], row[f"{name}_high"], row["unit"])
     return value if row[f"{name}_low"] == row[f"{name}_high"] else f"between {value.replace(' to ', ' and ')}"
+
+
+def upper_first(text: str) -> str:
+    """Begin with a capital, as a sentence does."""
+    return text[:1].upper() + text[1:]
 
 
 def lower_first(text: str) -> str:

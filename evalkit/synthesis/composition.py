@@ -8,15 +8,15 @@ from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 
-from evalkit.charts.display import Prose, Table, bullets, prose, table
-from evalkit.charts.style import MUTED, describe, house_style, new_axes
+from evalkit.charts.display import Picture, Prose, Table, bullets, finding, prose, show, table
 from evalkit.dictionary import DataDictionary
 from evalkit.parameters import Network, Site
 from evalkit.results import Result
 from evalkit.synthesis import chapters, context, tables
 from evalkit.synthesis.findings import CANNOT, CLAIMS, GAPS, ITS, TURN, ledger
+
+POOL = "comparison_pool"
 
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels")
 HASH_LENGTH = 12  # characters: enough to tell two files apart by eye
@@ -47,13 +47,14 @@ class CaseStudy:
 
     @property
     def headline(self) -> Prose:
-        """The finding in one sentence."""
-        return prose(chapters.headline(self.rows, self.site))
+        """The finding in one sentence, in the box at the top of the page."""
+        return finding(chapters.headline(self.rows, self.site))
 
     @property
     def finding(self) -> Prose:
         """What turned, by how much, for whom, how sure."""
-        return prose(chapters.finding(self.rows, self.results, self.site, self.network))
+        told = chapters.finding(self.rows, self.results, self.network)
+        return prose([text for _, text in told], leads=[lead for lead, _ in told])
 
     @property
     def place(self) -> Prose:
@@ -82,8 +83,14 @@ class CaseStudy:
 
     @property
     def gaps(self) -> Table:
-        """Who is left out: every group's gap in the latest period."""
-        return tables.gaps(self.rows, self.results)
+        """Who is left out: the gaps of the indicators told first, in the latest period."""
+        return tables.gaps(self.rows[: chapters.TOLD_IN_FULL], self.results)
+
+    @property
+    def gaps_that_matter(self) -> Prose:
+        """The two or three gaps that matter by a stated rule, each with its interval."""
+        told = self.results[GAPS].narrative if GAPS in self.results else ()
+        return prose(told or "No gap between groups can be shown.")
 
     @property
     def two_generation(self) -> Table:
@@ -151,39 +158,51 @@ class CaseStudy:
             pd.DataFrame(rows, columns=["What", "Version or hash"]), caption="To make it again", note=note
         )
 
-    def curve_chart(self, indicator: str | None = None) -> Axes:
-        """Draw the curve of an indicator against its forecast and target; the first one told by default."""
-        return self._chart(TURN, indicator or self._lead(lambda row: row["verdict"] != CANNOT))
+    @property
+    def curve(self) -> Picture | Prose:
+        """The leading indicator against its baseline forecast and target, or why it cannot be drawn."""
+        lead = self._lead(lambda row: row["verdict"] != CANNOT)
+        return self._picture(TURN, lead, "The leading indicator: history, baseline forecast, actual, target")
 
-    def counterfactual_chart(self, indicator: str | None = None) -> Axes:
-        """Draw the lines before and after, and the earlier trend carried on."""
-        return self._chart(ITS, indicator or self._lead(lambda row: row["effect_low"] == row["effect_low"]))
+    @property
+    def counterfactual(self) -> Picture | Prose:
+        """The lines before and after and the earlier trend carried on, or why there are none."""
+        fitted = [row["indicator"] for row in self.rows if row["effect_low"] == row["effect_low"]]
+        if not fitted:
+            return prose("No line before and after can be drawn from these data; the reasons stand above.")
+        return self._picture(ITS, fitted[0], "Before and after, and the earlier trend carried on")
 
-    def gap_chart(self, indicator: str | None = None) -> Axes:
-        """Draw the groups of an indicator."""
+    @property
+    def groups(self) -> Picture | Prose:
+        """The groups of the leading indicator."""
         drawn = set(self.results[GAPS].tidy["indicator"]) if GAPS in self.results else set()
-        return self._chart(GAPS, indicator or self._lead(lambda row: row["indicator"] in drawn))
+        lead = self._lead(lambda row: row["indicator"] in drawn)
+        return self._picture(GAPS, lead, "The latest rate of each group, with its 95% interval")
 
-    def theory_chart(self) -> Axes:
-        """Draw the theory of change with the strength of its evidence."""
+    @property
+    def theory(self) -> Picture | Prose:
+        """The theory of change with the strength of its evidence."""
         frames = self.results[CLAIMS].frames if CLAIMS in self.results else {}
         if frames.get("nodes", pd.DataFrame()).empty:
-            return _nothing_to_draw("No theory of change is on file for this site.")
-        return self.results[CLAIMS].plot()
+            return prose("No theory of change is on file for this site.")
+        return self._picture(CLAIMS, None, "The theory of change, and how well each link is evidenced")
 
-    def comparison_chart(self) -> Axes:
-        """Draw the site against the rest of its district, by choice of schools."""
-        return self._chart("comparison_pool", None)
+    @property
+    def district(self) -> Picture | Prose:
+        """The site against the rest of its district, by choice of schools."""
+        if POOL not in self.results or self.results[POOL].augment.empty:
+            return prose(())
+        return self._picture(POOL, None, "The site and the rest of its district, by choice of schools")
 
     def _lead(self, told: Any) -> str | None:
         shown = [row for row in self.rows if row["last_period"]]
         return next((row["indicator"] for row in [*filter(told, shown), *shown]), None)
 
-    def _chart(self, method: str, indicator: str | None) -> Axes:
+    def _picture(self, method: str, indicator: str | None, caption: str) -> Picture | Prose:
         result = self.results.get(method)
         if result is None or (result.augment.empty and result.tidy.empty):
-            return _nothing_to_draw("There is nothing to draw: these data do not allow this comparison.")
-        return result.plot(indicator=indicator) if indicator else result.plot()
+            return prose("There is nothing to draw: these data do not allow it.")
+        return show(result.plot(indicator=indicator) if indicator else result.plot(), caption=caption)
 
 
 def case_study(
@@ -208,11 +227,3 @@ def case_study(
     inputs : name and content hash of every file that the results rest on
     """
     return CaseStudy(site, results, dictionary, network, audience, tuple(release_notes), dict(inputs or {}))
-
-
-def _nothing_to_draw(reason: str) -> Axes:
-    with house_style():
-        axes = new_axes(height=0.8)
-        axes.set_axis_off()
-        axes.text(0, 0.5, reason, color=MUTED, fontsize=9, va="center")
-    return describe(axes, reason)

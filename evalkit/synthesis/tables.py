@@ -82,7 +82,7 @@ def definitions(rows: Sequence[Row], dictionary: DataDictionary, network: Networ
 def gaps(rows: Sequence[Row], results: Mapping[str, Result]) -> Table:
     """Who is left out: every group's gap in the latest period."""
     caption, empty = (
-        "Each group against its reference, latest period",
+        "Each group against its reference in the latest period, for the indicators told first",
         "No gap between groups can be shown.",
     )
     if GAPS not in results:
@@ -91,7 +91,10 @@ def gaps(rows: Sequence[Row], results: Mapping[str, Result]) -> Table:
     found = [gap for gap in chapters.latest_gaps(results[GAPS]) if gap["indicator"] in labels]
     found = sorted(found, key=lambda gap: list(labels).index(gap["indicator"]))
     frame = pd.DataFrame([_gap_row(gap, labels[gap["indicator"]]) for gap in found])
-    note = "A gap is the group's rate less the reference group's, in percentage points."
+    note = (
+        "A gap is the group's rate less the reference group's, in percentage points. The gaps of the other "
+        "indicators stand in the page on equity gaps."
+    )
     return table(frame, caption=caption, note=note, empty=empty)
 
 
