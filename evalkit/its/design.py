@@ -21,11 +21,13 @@ class Design:
     terms : name of each column
     matrix : (n, p)
     start : position of the first post period; n where there is no interruption
+    position : (n,) when each row lies, in periods; None where the rows are evenly spaced
     """
 
     terms: tuple[str, ...]
     matrix: Floats
     start: int
+    position: Integers | None = None
 
     @property
     def without_interruption(self) -> Floats:

@@ -5,7 +5,7 @@ likeliest ("reml"), spread by how likely each is for this series ("integrated") 
 of series says of ρ ("network"). Every answer is then a mixture of t distributions over that one grid.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,31 +15,24 @@ from evalkit.errors import DesignError, ParameterError
 from evalkit.its.autocorrelation import (
     RHO_BOUNDARY,
     Conditional,
-    Moments,
     given_each,
     given_grid,
-    integrated_weight,
     likeliest_rho,
-    moments,
-    network_weight,
     rho_grid,
 )
 from evalkit.its.design import Contrasts, Design, coefficients, segmented_design
 from evalkit.its.mixture import TMixture
+from evalkit.its.moments import Moments, moments
+from evalkit.its.weights import lone_prior, network_prior, posterior
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
 METHODS = ("integrated", "network", "reml", "ols")
-
-# hyper-prior of the network's ρ: centers and spreads of a truncated normal, all equally likely beforehand
-NETWORK_CENTERS = tuple(np.round(np.arange(-0.3, 0.91, 0.1), 1))
-NETWORK_SPREADS = (0.05, 0.1, 0.2, 0.3, 0.5)
+INTEGRATING = ("integrated", "network")  # those that spread their weight over ρ
 
 NEAR_ONE = 0.9  # ρ above which a series is hard to tell from a random walk
 NEAR_ONE_SHARE = 0.25  # posterior share above it that is flagged; the prior 1 + ρ alone puts 0.09 there
-
-BATCH = 4096  # series worked on at once: bounds memory, not results
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,40 +120,110 @@ def fit_design(
     contrasts: Contrasts | None = None,
 ) -> ArrayFit:
     """Fit any design to every row of y (S, n); otherwise as `fit_arrays`."""
-    _check(y, design, method, conf_level)
     asked = coefficients(design) if contrasts is None else contrasts
-    shape = (len(y), len(asked.terms))
+    return fit_together([Member(y, design, asked)], method=method, conf_level=conf_level)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """Some series of a family with one design between them.
+
+    Attributes
+    ----------
+    y : (S, n), NaN where missing
+    design : its matrix has n rows
+    contrasts : what is asked of each series
+    teaches : whether these series help the family to learn its autocorrelation
+    """
+
+    y: Floats
+    design: Design
+    contrasts: Contrasts
+    teaches: bool = True
+
+
+def fit_together(
+    members: Sequence[Member], *, method: str = "network", conf_level: float = 0.95
+) -> list[ArrayFit]:
+    """Fit series of different designs as one family; each member's fit is as `fit_design` gives it.
+
+    By method "network" all members that teach learn the prior of ρ together; by every other method a series
+    stands alone and the members do not know of one another.
+    """
+    for member in members:
+        _check(member.y, member.design, method, conf_level)
+    reduced = [
+        moments(member.y, member.design.matrix, position=member.design.position)[0] for member in members
+    ]
+    log_prior = family_prior(members, reduced, method)
+    return [
+        _answer(member, batches, log_prior, method, conf_level)
+        for member, batches in zip(members, reduced, strict=True)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """What is believed of ρ before a series is seen: points (G,) and the log of their weights (G,)."""
+
+    rho: Floats
+    log_weight: Floats
+
+
+def family_prior(
+    members: Sequence[Member], reduced: Sequence[Sequence[Moments]], method: str
+) -> Prior | None:
+    """Choose the points of ρ and their prior; None where the method does not integrate over ρ."""
+    if method not in INTEGRATING or not members:
+        return None
+    rho, log_share = rho_grid(max(member.y.shape[1] for member in members), network=method == "network")
+    teaching = [
+        given_grid(batch, rho).log_restricted[:, ~batch.exact]
+        for member, batches in zip(members, reduced, strict=True)
+        for batch in batches
+        if member.teaches
+    ]
+    if method == "network" and sum(found.shape[1] for found in teaching):
+        return Prior(rho, network_prior(np.concatenate(teaching, axis=1), rho, log_share))
+    return Prior(rho, lone_prior(rho, log_share))
+
+
+def _answer(
+    member: Member, batches: Sequence[Moments], prior: Prior | None, method: str, conf_level: float
+) -> ArrayFit:
+    """Give every contrast of every series of one member its interval."""
+    shape = (len(member.y), len(member.contrasts.terms))
     by_term = {
         name: np.full(shape, np.nan) for name in ("estimate", "std_error", "conf_low", "conf_high", "p_value")
     }
     by_series = {name: np.full(shape[0], np.nan) for name in ("rho", "rho_low", "rho_high", "near_one", "df")}
     exact = np.zeros(shape[0], dtype=np.bool_)
-    groups, _ = moments(y, design.matrix)
-    for reduced, fitted, weight in _weighted(groups, y.shape[1], method):
-        for part in _batches(reduced.series.size):
-            series = reduced.series[part]
-            mixture = contrast_mixture(reduced, fitted, weight, asked, part)
-            size = (series.size, shape[1])
-            blank = np.where(reduced.exact[part, None], np.nan, 1.0)
-            by_term["estimate"][series] = mixture.mean().reshape(size)
-            by_term["std_error"][series] = mixture.standard_error().reshape(size) * blank
-            by_term["conf_low"][series] = mixture.quantile((1 - conf_level) / 2).reshape(size) * blank
-            by_term["conf_high"][series] = mixture.quantile((1 + conf_level) / 2).reshape(size) * blank
-            by_term["p_value"][series] = mixture.two_sided().reshape(size) * blank
-        for name, found in _about_rho(fitted.rho, weight, conf_level).items():
-            by_series[name][reduced.series] = np.where(reduced.exact, np.nan, found)
-        by_series["df"][reduced.series] = reduced.df
-        exact[reduced.series] = reduced.exact
+    tails = ((1 - conf_level) / 2, (1 + conf_level) / 2)
+    for batch in batches:
+        fitted, weight = weighed(batch, prior, method)
+        mixture = contrast_mixture(batch, fitted, weight, member.contrasts)
+        low, high = mixture.quantiles(tails)
+        size = (batch.series.size, shape[1])
+        blank = np.where(batch.exact[:, None], np.nan, 1.0)
+        by_term["estimate"][batch.series] = mixture.mean().reshape(size)
+        by_term["std_error"][batch.series] = mixture.standard_error().reshape(size) * blank
+        by_term["conf_low"][batch.series] = low.reshape(size) * blank
+        by_term["conf_high"][batch.series] = high.reshape(size) * blank
+        by_term["p_value"][batch.series] = mixture.two_sided().reshape(size) * blank
+        for name, found in _about_rho(fitted.rho, weight, tails).items():
+            by_series[name][batch.series] = np.where(batch.exact, np.nan, found)
+        by_series["df"][batch.series] = batch.df
+        exact[batch.series] = batch.exact
     on_boundary = by_series["rho"] >= RHO_BOUNDARY
     return ArrayFit(
         method=method,
         conf_level=conf_level,
-        terms=asked.terms,
+        terms=member.contrasts.terms,
         **by_term,
         **by_series,
         flagged=(by_series["near_one"] > NEAR_ONE_SHARE) | on_boundary,
         exact=exact,
-        n=np.isfinite(y).sum(axis=1).astype(np.float64),
+        n=np.isfinite(member.y).sum(axis=1).astype(np.float64),
     )
 
 
@@ -172,6 +235,7 @@ def ratio_interval(
     bottom: Floats,
     method: str = "integrated",
     conf_level: float = 0.95,
+    prior: "Prior | None" = None,
 ) -> tuple[Floats, Floats, Floats]:
     """Give the ratio of two combinations of coefficients with its interval, for every row of y (S, n).
 
@@ -182,6 +246,7 @@ def ratio_interval(
     Parameters
     ----------
     top, bottom : (p,) contrasts
+    prior : of ρ, where a family has learned it; by default that of the method
 
     Returns
     -------
@@ -189,105 +254,97 @@ def ratio_interval(
     """
     _check(y, design, method, conf_level)
     ratio, low, high = (np.full(len(y), np.nan) for _ in range(3))
-    groups, _ = moments(y, design.matrix)
     pair = Contrasts(("top", "bottom"), np.stack([top, bottom]), np.zeros(2, dtype=np.intp))
-    for reduced, fitted, weight in _weighted(groups, y.shape[1], method):
-        everything = slice(0, reduced.series.size)
-        both = contrast_mixture(reduced, fitted, weight, pair, everything)
+    member = Member(y, design, pair)
+    batches, _ = moments(y, design.matrix, position=design.position)
+    chosen = family_prior([member], [batches], method) if prior is None else prior
+    for batch in batches:
+        fitted, weight = weighed(batch, chosen, method)
+        both = contrast_mixture(batch, fitted, weight, pair)
         middle = both.mean().reshape(-1, 2)
         reach = both.quantile((1 - conf_level) / 2).reshape(-1, 2)[:, 1]
-        usable = (reach > 0) & ~reduced.exact
-        estimate = np.where(usable, middle[:, 0] / middle[:, 1], np.nan)
+        usable = (reach > 0) & ~batch.exact
+        with np.errstate(divide="ignore", invalid="ignore"):
+            estimate = np.where(usable, middle[:, 0] / middle[:, 1], np.nan)
 
         def below(
-            value: Floats, reduced: Moments = reduced, fitted: Conditional = fitted, weight: Floats = weight
+            value: Floats, batch: Moments = batch, fitted: Conditional = fitted, weight: Floats = weight
         ) -> Floats:
-            return _ratio_below(reduced, fitted, weight, top, bottom, value)
+            return _ratio_below(batch, fitted, weight, top, bottom, value)
 
-        ratio[reduced.series] = estimate
-        low[reduced.series] = np.where(usable, _ratio_root(below, (1 - conf_level) / 2, estimate), np.nan)
-        high[reduced.series] = np.where(usable, _ratio_root(below, (1 + conf_level) / 2, estimate), np.nan)
+        ratio[batch.series] = estimate
+        low[batch.series] = np.where(usable, _ratio_root(below, (1 - conf_level) / 2, estimate), np.nan)
+        high[batch.series] = np.where(usable, _ratio_root(below, (1 + conf_level) / 2, estimate), np.nan)
     return ratio, low, high
 
 
-def contrast_mixture(
-    reduced: Moments, fitted: Conditional, weight: Floats, asked: Contrasts, part: slice
-) -> TMixture:
+def weighed(batch: Moments, prior: Prior | None, method: str) -> tuple[Conditional, Floats]:
+    """Fit some series over ρ, and weigh every ρ (G, S) as the method does."""
+    if prior is not None:
+        fitted = given_grid(batch, prior.rho)
+        return fitted, posterior(fitted.log_restricted, prior.log_weight)
+    fitted = given_grid(batch, np.zeros(1)) if method == "ols" else given_each(batch, likeliest_rho(batch))
+    return fitted, np.ones((1, batch.series.size))
+
+
+def contrast_mixture(batch: Moments, fitted: Conditional, weight: Floats, asked: Contrasts) -> TMixture:
     """Turn the fits of some series into one mixture for each of their contrasts, series by series."""
-    coefficient = fitted.coefficient[:, part]
-    own = slice(None) if fitted.covariance.shape[1] == 1 else part
-    covariance, rho = fitted.covariance[:, own], fitted.rho[:, own]
-    g, s = coefficient.shape[:2]
-    base = asked.weights @ reduced.basis
-    power = np.where(asked.ahead > 0, rho[..., None] ** asked.ahead, 0.0)
-    rows = base - power[..., None] * reduced.last_row
-    location = np.einsum("gslp,gsp->gsl", np.broadcast_to(rows, (g, s, *base.shape)), coefficient)
-    location = location + power * reduced.last_value[part, None]
-    to_come = np.where(asked.ahead > 0, (1 - power**2) / (1 - rho[..., None] ** 2), 0.0)
-    factor = np.einsum("gslp,gspq,gslq->gsl", rows, covariance, rows) + to_come
-    spread = np.sqrt(factor * fitted.innovation[:, part, None])
+    g, s = fitted.innovation.shape
+    base = asked.weights @ batch.basis
+    per_series = fitted.rho.shape[1] > 1 or (g == 1 and fitted.covariance.shape[1] == s)
+    if not np.any(asked.ahead > 0):
+        location = fitted.coefficient @ base.T
+        factor = np.sum((base @ fitted.covariance) * base, axis=-1)[:, fitted.pattern]
+    else:
+        last_row = batch.last_row[batch.pattern] if per_series else batch.last_row
+        power = np.where(asked.ahead > 0, fitted.rho[..., None] ** asked.ahead, 0.0)
+        rows = base - power[..., None] * last_row[None, :, None, :]
+        to_come = np.where(asked.ahead > 0, (1 - power**2) / (1 - fitted.rho[..., None] ** 2), 0.0)
+        factor = (np.sum((rows @ fitted.covariance) * rows, axis=-1) + to_come)[:, fitted.pattern]
+        location = (rows[:, fitted.pattern] @ fitted.coefficient[..., None])[..., 0]
+        location = location + power * batch.last_value[:, None]
+    spread = np.sqrt(factor * fitted.innovation[..., None])
     count = s * len(asked.terms)
     return TMixture(
         location=location.reshape(g, count),
         spread=spread.reshape(g, count),
-        weight=np.repeat(weight[:, part], len(asked.terms), axis=1),
-        df=np.full(count, float(reduced.df)),
+        weight=np.repeat(weight, len(asked.terms), axis=1),
+        df=np.repeat(batch.df, len(asked.terms)),
     )
 
 
-def _weighted(groups: list[Moments], n: int, method: str) -> list[tuple[Moments, Conditional, Floats]]:
-    """Fit each group over ρ, and weigh every ρ (G, S) as the method does."""
-    if method == "ols":
-        fits = [given_grid(reduced, np.zeros(1)) for reduced in groups]
-    elif method == "reml":
-        fits = [given_each(reduced, likeliest_rho(reduced)) for reduced in groups]
-    else:
-        rho, log_share = rho_grid(n, network=method == "network")
-        fits = [given_grid(reduced, rho) for reduced in groups]
-    if method == "network" and groups:
-        together = network_weight(
-            np.concatenate([fitted.log_restricted for fitted in fits], axis=1),
-            rho,
-            log_share,
-            centers=NETWORK_CENTERS,
-            spreads=NETWORK_SPREADS,
-        )
-        ends = np.cumsum([reduced.series.size for reduced in groups])
-        weights = np.split(together, ends[:-1], axis=1)
-    elif method == "integrated":
-        weights = [integrated_weight(fitted.log_restricted, rho, log_share) for fitted in fits]
-    else:
-        weights = [np.ones((1, reduced.series.size)) for reduced in groups]
-    return list(zip(groups, fits, weights, strict=True))
-
-
-def _about_rho(rho: Floats, weight: Floats, conf_level: float) -> dict[str, Floats]:
+def _about_rho(rho: Floats, weight: Floats, tails: tuple[float, float]) -> dict[str, Floats]:
     """Sum up the weights of ρ: mean, interval, share near 1."""
     about = {"rho": np.sum(weight * rho, axis=0), "near_one": np.sum(weight * (rho > NEAR_ONE), axis=0)}
     if len(rho) > 1:
         total = np.cumsum(weight, axis=0) - weight / 2
-        for name, probability in (("rho_low", (1 - conf_level) / 2), ("rho_high", (1 + conf_level) / 2)):
-            about[name] = np.array([np.interp(probability, column, rho[:, 0]) for column in total.T])
+        for name, probability in zip(("rho_low", "rho_high"), tails, strict=True):
+            about[name] = _interpolated(probability, total, rho[:, 0])
     return about
 
 
+def _interpolated(probability: float, total: Floats, rho: Floats) -> Floats:
+    """Find where each rising column of total (G, S) reaches a probability, between the points (G,) of ρ."""
+    upper = np.clip((total < probability).sum(axis=0), 1, len(rho) - 1)
+    everyone = np.arange(total.shape[1])
+    start, end = total[upper - 1, everyone], total[upper, everyone]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.clip((probability - start) / (end - start), 0.0, 1.0)
+    return np.asarray(rho[upper - 1] + np.nan_to_num(share) * (rho[upper] - rho[upper - 1]))
+
+
 def _ratio_below(
-    reduced: Moments, fitted: Conditional, weight: Floats, top: Floats, bottom: Floats, value: Floats
+    batch: Moments, fitted: Conditional, weight: Floats, top: Floats, bottom: Floats, value: Floats
 ) -> Floats:
-    rows = (top - value[:, None] * bottom) @ reduced.basis
-    location = np.einsum("sp,gsp->gs", rows, fitted.coefficient)
-    factor = np.einsum(
-        "sp,gspq,sq->gs",
-        rows,
-        np.broadcast_to(fitted.covariance, (len(fitted.rho), len(rows), *fitted.covariance.shape[2:])),
-        rows,
-    )
-    spread = np.sqrt(factor * fitted.innovation)
-    mixture = TMixture(location, spread, weight, np.full(len(rows), float(reduced.df)))
+    rows = (top - value[:, None] * bottom) @ batch.basis
+    location = np.sum(fitted.coefficient * rows, axis=-1)
+    covariance = fitted.covariance[:, fitted.pattern]
+    factor = np.sum((rows[:, None, :] @ covariance)[..., 0, :] * rows, axis=-1)
+    mixture = TMixture(location, np.sqrt(factor * fitted.innovation), weight, batch.df)
     return mixture.below(np.zeros(len(rows)))
 
 
-RATIO_HALVINGS = 50
+RATIO_HALVINGS = 42
 RATIO_REACH = 1e3  # ratios beyond ± this from the estimate are not looked for
 
 
@@ -301,10 +358,6 @@ def _ratio_root(below: Callable[[Floats], Floats], probability: float, estimate:
         rising = below(probe) < probability
         low, high = np.where(rising, probe, low), np.where(rising, high, probe)
     return np.asarray((low + high) / 2)
-
-
-def _batches(count: int) -> list[slice]:
-    return [slice(first, min(first + BATCH, count)) for first in range(0, count, BATCH)]
 
 
 def _check(y: Floats, design: Design, method: str, conf_level: float) -> None:

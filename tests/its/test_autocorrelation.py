@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from evalkit.its.autocorrelation import given_each, given_grid, likeliest_rho, moments, rho_grid
+from evalkit.its.autocorrelation import given_each, given_grid, likeliest_rho, rho_grid
 from evalkit.its.design import segmented_design
+from evalkit.its.moments import moments
 
 
 def dense_correlation(rows: np.ndarray, rho: float) -> np.ndarray:
