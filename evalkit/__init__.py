@@ -45,6 +45,7 @@ _HOME = {
     "show": "evalkit.charts.display",
     "table": "evalkit.charts.display",
     "prose": "evalkit.charts.display",
+    "finding": "evalkit.charts.display",
     "bullets": "evalkit.charts.display",
     "EvalkitError": "evalkit.errors",
     "ParameterError": "evalkit.errors",

@@ -51,7 +51,6 @@ LIBRARIES = {
     "pandera": {"checks"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "jinja2": {"publish"},
     "pypandoc": {"publish"},
     "typst": {"publish"},
 }
