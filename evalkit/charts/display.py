@@ -60,7 +60,7 @@ class Table:
         numeric = [_reads_as_number(self.frame[column]) for column in self.frame.columns]
         sides = ["right" if is_number else "left" for is_number in numeric]
         head = "".join(
-            f'<th scope="col" style="text-align:{side}">{escape(str(column))}</th>'
+            f'<th scope="col" style="text-align:{side}">{escape(_heading(column))}</th>'
             for column, side in zip(self.frame.columns, sides, strict=True)
         )
         body = "".join(
@@ -146,6 +146,11 @@ def finding(text: str | Sequence[str]) -> Prose:
 def bullets(texts: Sequence[str]) -> Prose:
     """Show a list with a bullet for each text."""
     return Prose(tuple(texts), "list")
+
+
+def _heading(column: Any) -> str:
+    text = str(column).replace("_", " ")
+    return text[:1].upper() + text[1:]
 
 
 def _cell(value: Any) -> str:

@@ -159,8 +159,8 @@ def rest_of_district(
 
 def _no_district(site: Site) -> Result:
     if site.comparison and site.comparison.site_ids:
-        others = listed(list(site.comparison.site_ids))
-        note = f"{site.name} is compared with {others}, not with the rest of a district"
+        others = site.comparison.note.rstrip(".") or f"Compared with {listed(list(site.comparison.site_ids))}"
+        note = f"{others}; the rest of a district is not part of the comparison"
     else:
         note = (
             f"{site.name} is not compared with the rest of a district; declare `comparison` with its `lea_id`"

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from evalkit.charts.display import Table, table
-from evalkit.dictionary import DataDictionary
+from evalkit.dictionary import DataDictionary, Indicator
 from evalkit.parameters import Network, Site
 from evalkit.results import Result
 from evalkit.synthesis import chapters, context
@@ -64,19 +64,21 @@ def definitions(rows: Sequence[Row], dictionary: DataDictionary, network: Networ
     frame = pd.DataFrame(
         [
             {
-                "Indicator": item.short_label,
+                "Indicator": f"{item.short_label}{_numbers(item)}",
                 "Numerator": item.numerator,
                 "Denominator": item.denominator,
                 "Of whom": POPULATION_WORDS.get(row["population"] or item.population, ""),
-                "Number": "; ".join(
-                    f"{NUMBERING_WORDS.get(key, key)} {text}" for key, text in item.numbering.items()
-                ),
                 "Source": source_labels(row["source"], network, site) or "not on file",
             }
             for row, item in pairs
         ]
     )
     return table(frame, caption="What is counted, out of whom, and where the figures come from")
+
+
+def _numbers(item: Indicator) -> str:
+    numbers = "; ".join(f"{NUMBERING_WORDS.get(key, key)}: {text}" for key, text in item.numbering.items())
+    return f" ({numbers})" if numbers else ""
 
 
 def gaps(rows: Sequence[Row], results: Mapping[str, Result]) -> Table:
