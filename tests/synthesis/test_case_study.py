@@ -136,7 +136,7 @@ def test_the_table_of_indicators_says_what_the_first_page_says(compose):
     definition = study.definitions.frame.iloc[0]
     assert "regular high school diploma" in definition["Numerator"]
     assert "cohort" in definition["Denominator"]
-    assert definition["Number"] == "GPRA 2011 G6; GPRA 2016 4; StriveTogether 4"
+    assert definition["Indicator"].endswith("(GPRA 2011: G6; GPRA 2016: 4; StriveTogether: 4)")
     assert definition["Source"] == "State records"
 
 

@@ -229,7 +229,7 @@ def test_a_site_that_is_not_compared_with_a_district_says_so_and_draws_nothing(t
         comparison=Comparison(kind="sites", site_ids=("quay-comparison",)),
     )
     result = comparison_pool(None, site)
-    assert "compared with quay-comparison, not with the rest of a district" in result.summary()
+    assert "Compared with quay-comparison; the rest of a district is not part" in result.summary()
     assert result.tidy["estimate"].isna().all()
     assert result.pictures().pictures == ()
     assert "not compared" in alt_text(result.plot())
