@@ -1,9 +1,13 @@
 """Everything that is wrong with a workspace, found without running or writing anything."""
 
+import csv
 from collections.abc import Iterator
 
-from evalkit.contribution import check_theory
+from evalkit.contribution.theory import Problem, late_exposure, theory_problems
+from evalkit.documents import read_document
 from evalkit.errors import EvalkitError
+from evalkit.indicators import IndicatorTable
+from evalkit.parameters import Network, Site
 from evalkit.views import read_site_table, with_evidence
 from evalkit.workspace import Workspace
 
@@ -44,11 +48,63 @@ def _network_problems(workspace: Workspace, name: str, data: str, *, named: bool
             table = read_site_table(workspace, network, site, data=data, keep_simulation=False)[0]
             if table.empty:
                 yield f"{site.site_id}: the data hold no row of this site; check its ids and its sources"
-            if site.contribution is not None:
-                complete = with_evidence(workspace, network, site, data=data, keep_simulation=False)
-                yield from (
-                    f"{site.site_id}.yml: {problem}"
-                    for problem in check_theory(complete.contribution, workspace.dictionary)
-                )
+            yield from _theory_sentences(workspace, network, site, table, data)
         except EvalkitError as error:
             yield from error.problems
+
+
+def _theory_sentences(
+    workspace: Workspace, network: Network, site: Site, table: IndicatorTable, data: str
+) -> Iterator[str]:
+    """Tell the problems of a theory of change with the file and line of each."""
+    if site.contribution is None:
+        return
+    complete = with_evidence(workspace, network, site, data=data, keep_simulation=False)
+    assert complete.contribution is not None
+    problems = [
+        *theory_problems(complete.contribution, workspace.dictionary),
+        *late_exposure(site, _last_periods(table, site)),
+    ]
+    if not problems:
+        return
+    document = read_document(workspace.network_folder(network.network_id) / "sites" / f"{site.site_id}.yml")
+    logged = _log_lines(workspace, network, site, data)
+    for problem in problems:
+        place = _place_in_log(problem, inline=len(site.contribution.evidence))
+        if place is None:
+            yield document.problem(problem.location, problem.text)
+        else:
+            line = f", line {logged[place]}" if place < len(logged) else ""
+            yield f"{site.contribution.evidence_file}{line}: {problem.text}"
+
+
+def _place_in_log(problem: Problem, *, inline: int) -> int | None:
+    """Return the place of a problem's item among the site's rows of the log; None where it is not in it."""
+    match problem.location:
+        case ("contribution", "evidence", int(place), *_) if place >= inline:
+            return place - inline
+    return None
+
+
+def _log_lines(workspace: Workspace, network: Network, site: Site, data: str) -> list[int]:
+    """List the lines on which the site's rows of its evidence file begin; none where there is no file."""
+    model = site.contribution
+    path = workspace.data(network.network_id, data) / (model.evidence_file if model else "")
+    if not path.is_file():
+        return []
+    lines = []
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        begins = reader.line_num + 1
+        for row in reader:
+            begins, here = reader.line_num + 1, max(begins, 2)
+            if row.get("site_id", site.site_id) == site.site_id:
+                lines.append(here)
+    return lines
+
+
+def _last_periods(table: IndicatorTable, site: Site) -> dict[str, str]:
+    """Return the last period in which each indicator of the site has a value or a range."""
+    frame = table.where(site_id=site.site_id).frame
+    known = frame[frame["status"].isin(["reported", "censored"])]
+    return {str(name): str(last) for name, last in known.groupby("indicator")["period"].max().items()}

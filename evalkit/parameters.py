@@ -2,17 +2,71 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from evalkit.contribution_model import (
+    ContributionModel,
+    DateText,
+    EntryScore,
+    Evidence,
+    EvidenceSource,
+    Hypothesis,
+    Link,
+    Measure,
+    MeasuredValue,
+    Node,
+    PartnerClaim,
+    Probability,
+    Reach,
+    RivalType,
+    SolutionKind,
+)
 from evalkit.dictionary import DataDictionary, Id, PeriodText, Population
 from evalkit.documents import Declared, Document, Location, build, read_document, suggestion
 from evalkit.errors import ParameterError, raise_together
-from evalkit.periods import period_text
 
-DateText = Annotated[str, BeforeValidator(period_text)]
-Probability = Annotated[float, Field(ge=0, le=1)]
+__all__ = [
+    "AUDIENCES",
+    "MINIMUM_CELL",
+    "Agreement",
+    "Audience",
+    "Baseline",
+    "ColumnMapping",
+    "Comparison",
+    "ContributionModel",
+    "DateText",
+    "Decision",
+    "EntryScore",
+    "Evidence",
+    "EvidenceSource",
+    "Gateway",
+    "Hypothesis",
+    "KeyDriver",
+    "Link",
+    "Measure",
+    "MeasuredValue",
+    "Milestone",
+    "Network",
+    "Node",
+    "Partner",
+    "PartnerClaim",
+    "Probability",
+    "PublishedFigure",
+    "Reach",
+    "RivalType",
+    "Role",
+    "Site",
+    "Solution",
+    "SolutionKind",
+    "Source",
+    "Stage",
+    "Target",
+    "Unit",
+    "WideColumns",
+    "read_network",
+]
 
 Audience = Literal["internal", "partners", "public"]
 AUDIENCES: tuple[Audience, ...] = ("internal", "partners", "public")
@@ -20,17 +74,6 @@ Stage = Literal[
     "planning", "early_implementation", "full_implementation", "reaching_scale", "sustaining_results"
 ]
 Gateway = Literal["exploring", "emerging", "sustaining", "systems_change", "proof_point"]
-SolutionKind = Literal["family", "program", "policy", "system"]
-RivalType = Literal[
-    "direct",
-    "commingled",
-    "implementation",
-    "composition",
-    "definition_or_roster",
-    "regional_trend",
-    "regression_to_mean",
-    "chance",
-]
 MINIMUM_CELL = 10  # persons; cells of 1 to 9 are hidden (the usual rule of state education agencies)
 
 
@@ -162,11 +205,12 @@ class Solution(Declared):
 
 
 class Partner(Declared):
-    """An organisation chosen for an indicator."""
+    """An organisation chosen for an indicator, with the measures of its performance contract."""
 
     partner_id: Id
     name: str
     solutions: tuple[Solution, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
 
 class Target(Declared):
@@ -193,100 +237,6 @@ class PublishedFigure(Declared):
     value: float
     source: str
     subgroup: str = "All"
-
-
-class Node(Declared):
-    """A box of the theory of change."""
-
-    id: Id
-    kind: Literal["partner", "solution", "output", "outcome", "indicator"]
-    label: str
-    solution_type: SolutionKind | None = None
-    indicator: Id | None = None
-
-
-class Link(Declared):
-    """A causal link: how and under which assumptions one thing is thought to bring about the next."""
-
-    src: Id
-    dst: Id
-    mechanism: str = ""
-    assumptions: tuple[str, ...] = ()
-    risks: tuple[str, ...] = ()
-    lag_min: int | None = None
-    lag_max: int | None = None
-
-
-class Hypothesis(Declared):
-    """A statement about what contributed, or a rival to it, with its prior range."""
-
-    id: Id
-    statement: str
-    kind: Literal["main", "rival"] = "main"
-    rival_type: RivalType | None = None
-    indicator: Id | None = None
-    pathway: tuple[Id, ...] = ()
-    prior_lo: Probability = 0.4
-    prior_hi: Probability = 0.6
-    examined: bool = False
-    finding: str = ""
-
-
-class Evidence(Declared):
-    """One item of evidence; s is its probability if the hypothesis is true, e if it is false."""
-
-    id: Id
-    hypotheses: tuple[Id, ...]
-    statement: str
-    observed: Literal["yes", "no", "not_sought"]
-    kind: Literal["trace", "account", "pattern", "sequence"] = "trace"
-    s_lo: Probability
-    s_hi: Probability
-    e_lo: Probability
-    e_hi: Probability
-    rationale: str
-    source: Id
-    date: DateText | None = None
-    confidentiality: Literal["public", "partner", "restricted"] = "public"
-    cluster: str = ""
-
-
-class EvidenceSource(Declared):
-    """Where evidence comes from; `party` decides how far items are independent of one another."""
-
-    id: Id
-    label: str = ""
-    party: Literal["independent", "partner", "funder", "resident"]
-    type: str = ""
-    consent: bool = True
-
-
-class Reach(Declared):
-    """How many of an indicator's denominator a solution served, at which mean fraction of the full dose."""
-
-    solution: Id
-    indicator: Id
-    period: PeriodText
-    served: int = Field(ge=0)
-    population: int = Field(gt=0)
-    dose: Probability = 1.0
-    effect: float | None = None
-    effect_lo: float | None = None
-    effect_hi: float | None = None
-    effect_source: str = ""
-
-
-class ContributionModel(Declared):
-    """Theory of change, hypotheses, evidence, sources and reach of one site."""
-
-    question: str
-    nodes: tuple[Node, ...] = ()
-    links: tuple[Link, ...] = ()
-    hypotheses: tuple[Hypothesis, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
-    evidence_file: str = ""
-    sources: tuple[EvidenceSource, ...] = ()
-    reach: tuple[Reach, ...] = ()
 
 
 class Site(Declared):

@@ -18,6 +18,7 @@ FLOORS = {
     "fictional_network": 1,
     "fictional_evidence": 1,
     "dictionary": 2,
+    "contribution_model": 2,
     "parameters": 2,
     "results": 2,
     "checks": 3,

@@ -6,6 +6,7 @@ from typing import Any
 
 from evalkit.contribution.beliefs import claims_of, may_print
 from evalkit.contribution.case import Case, weigh
+from evalkit.contribution.cited import with_estimates
 from evalkit.contribution.claim import Claim
 from evalkit.contribution.pathway import grade
 from evalkit.contribution.story import (
@@ -75,6 +76,7 @@ def contribution_analysis(
     raise_together(
         ParameterError, (f"{site.site_id}: {problem}" for problem in check_theory(model, dictionary))
     )
+    model = with_estimates(model, results, site=site, dictionary=dictionary, conf_level=conf_level)
     cases = [
         weigh(site, model, hypothesis, dictionary.indicator(indicator), results, audience, conf_level)
         for hypothesis, indicator in claims_of(model)

@@ -14,9 +14,9 @@ from evalkit.contribution.evidence import (
     share_among_rivals,
     update,
 )
+from evalkit.contribution.graph import links_of
 from evalkit.contribution.pathway import PathwayConfidence, pathway_confidence
 from evalkit.contribution.rivals import DEFAULT_RIVALS, RIVAL_LABELS
-from evalkit.contribution.theory import links_of
 from evalkit.parameters import ContributionModel, Evidence, Hypothesis
 
 INDEPENDENT = "independent"

@@ -18,9 +18,10 @@ from evalkit.contribution.beliefs import (
 from evalkit.contribution.ceiling import Ceiling
 from evalkit.contribution.claim import Claim, Findings, classify
 from evalkit.contribution.exposure import Reached, ceiling_of, reached_by
+from evalkit.contribution.graph import evidence_by_link, links_of
 from evalkit.contribution.observed import ObservedChange, observed_change
 from evalkit.contribution.story import ceiling_sentence
-from evalkit.contribution.theory import evidence_by_link, exposure_problems, links_of
+from evalkit.contribution.theory import exposure_problems
 from evalkit.dictionary import Indicator
 from evalkit.parameters import ContributionModel, Hypothesis, Site
 from evalkit.results import Result

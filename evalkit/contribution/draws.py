@@ -1,4 +1,4 @@
-"""What the ranges of prior, s and e make of a probability, drawn at random rather than pushed to their ends."""
+"""What the ranges of prior, s and e make of a probability: drawn at random, not pushed to their ends."""
 
 from collections.abc import Sequence
 

@@ -13,8 +13,8 @@ from evalkit.contribution.beliefs import (
     point_log_ratio,
 )
 from evalkit.contribution.evidence import decibels, evidence_test, likelihood_ratio
+from evalkit.contribution.graph import evidence_by_link, theory_graph
 from evalkit.contribution.layout import lay_out
-from evalkit.contribution.theory import evidence_by_link, theory_graph
 from evalkit.dictionary import Indicator
 from evalkit.parameters import ContributionModel, Evidence
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_town import MODEL, changed
 
+from evalkit.contribution.graph import evidence_by_link, theory_graph
 from evalkit.contribution.layout import lay_out
-from evalkit.contribution.theory import check_theory, evidence_by_link, exposure_problems, theory_graph
+from evalkit.contribution.theory import check_theory, exposure_problems
 
 
 def one_of(items, index, **change):
