@@ -68,7 +68,8 @@ def pool_chart(
         ax.set_xlabel("class of")
         ax.set_ylabel("graduated in four years, % of cohort")
         ax.set_title("The comparison hangs on which schools are pooled")
-        footnote(ax, f"Source: {source}. Bars: what blurring leaves open; lines join their middles for the eye only. {_sizes(augment)}.")
+        meaning = "Bars: what blurring leaves open; lines join their middles for the eye only."
+        footnote(ax, f"Source: {source}. {meaning} {_sizes(augment)}.")
         return describe(ax, _alt(augment, periods))
 
 
