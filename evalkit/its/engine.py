@@ -6,7 +6,7 @@ of series says of ρ ("network"). Every answer is then a mixture of t distributi
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,12 +23,13 @@ from evalkit.its.autocorrelation import (
 from evalkit.its.design import Contrasts, Design, coefficients, segmented_design
 from evalkit.its.mixture import TMixture
 from evalkit.its.moments import Moments, moments
+from evalkit.its.replication import newey_west, prais_winsten, satterthwaite_df
 from evalkit.its.weights import lone_prior, network_prior, posterior
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
-METHODS = ("integrated", "network", "reml", "ols")
+METHODS = ("integrated", "network", "reml", "reml_satterthwaite", "prais", "hac", "ols")
 INTEGRATING = ("integrated", "network")  # those that spread their weight over ρ
 
 NEAR_ONE = 0.9  # ρ above which a series is hard to tell from a random walk
@@ -89,8 +90,9 @@ def fit_arrays(
         d periods apart correlate as ρ^d
     start : position of the first post period, counted from 0
     method : "integrated" (over ρ with prior 1 + ρ; the default for one series), "network" (the S series
-        teach each other what ρ is: one family of comparable series), and for replication "reml" (AR(1) at the
-        likeliest ρ, t(n − p)) and "ols"
+        teach each other what ρ is: one family of comparable series), and for replication only "ols", "hac"
+        (Newey-West, one lag), "prais" (iterated), "reml" (AR(1) at the likeliest ρ, t(n − p)) and
+        "reml_satterthwaite" (the same with Satterthwaite's degrees of freedom)
     conf_level : coverage of the intervals, in (0, 1)
     design : other columns than level and trend before and after; its matrix has n rows
     contrasts : other terms than the coefficients
@@ -200,8 +202,10 @@ def _answer(
     exact = np.zeros(shape[0], dtype=np.bool_)
     tails = ((1 - conf_level) / 2, (1 + conf_level) / 2)
     for batch in batches:
-        fitted, weight = weighed(batch, prior, method)
+        fitted, weight = weighed(batch, prior, method, member)
         mixture = contrast_mixture(batch, fitted, weight, member.contrasts)
+        if method == "reml_satterthwaite":
+            mixture = replace(mixture, df=satterthwaite_df(batch, fitted, member.contrasts))
         low, high = mixture.quantiles(tails)
         size = (batch.series.size, shape[1])
         blank = np.where(batch.exact[:, None], np.nan, 1.0)
@@ -259,7 +263,7 @@ def ratio_interval(
     batches, _ = moments(y, design.matrix, position=design.position)
     chosen = family_prior([member], [batches], method) if prior is None else prior
     for batch in batches:
-        fitted, weight = weighed(batch, chosen, method)
+        fitted, weight = weighed(batch, chosen, method, member)
         both = contrast_mixture(batch, fitted, weight, pair)
         middle = both.mean().reshape(-1, 2)
         reach = both.quantile((1 - conf_level) / 2).reshape(-1, 2)[:, 1]
@@ -278,12 +282,18 @@ def ratio_interval(
     return ratio, low, high
 
 
-def weighed(batch: Moments, prior: Prior | None, method: str) -> tuple[Conditional, Floats]:
+def weighed(batch: Moments, prior: Prior | None, method: str, member: Member) -> tuple[Conditional, Floats]:
     """Fit some series over ρ, and weigh every ρ (G, S) as the method does."""
     if prior is not None:
         fitted = given_grid(batch, prior.rho)
         return fitted, posterior(fitted.log_restricted, prior.log_weight)
-    fitted = given_grid(batch, np.zeros(1)) if method == "ols" else given_each(batch, likeliest_rho(batch))
+    if method in {"hac", "prais"}:
+        estimator = newey_west if method == "hac" else prais_winsten
+        fitted = estimator(batch, member.y[batch.series], member.design.matrix)
+    elif method == "ols":
+        fitted = given_grid(batch, np.zeros(1))
+    else:
+        fitted = given_each(batch, likeliest_rho(batch))
     return fitted, np.ones((1, batch.series.size))
 
 
@@ -291,12 +301,12 @@ def contrast_mixture(batch: Moments, fitted: Conditional, weight: Floats, asked:
     """Turn the fits of some series into one mixture for each of their contrasts, series by series."""
     g, s = fitted.innovation.shape
     base = asked.weights @ batch.basis
-    per_series = fitted.rho.shape[1] > 1 or (g == 1 and fitted.covariance.shape[1] == s)
     if not np.any(asked.ahead > 0):
         location = fitted.coefficient @ base.T
         factor = np.sum((base @ fitted.covariance) * base, axis=-1)[:, fitted.pattern]
     else:
-        last_row = batch.last_row[batch.pattern] if per_series else batch.last_row
+        own_rho = fitted.covariance.shape[1] == s and fitted.covariance.shape[1] != len(batch.last_row)
+        last_row = batch.last_row[batch.pattern] if own_rho else batch.last_row
         power = np.where(asked.ahead > 0, fitted.rho[..., None] ** asked.ahead, 0.0)
         rows = base - power[..., None] * last_row[None, :, None, :]
         to_come = np.where(asked.ahead > 0, (1 - power**2) / (1 - fitted.rho[..., None] ** 2), 0.0)
