@@ -17,7 +17,7 @@ BIN = HOME / ("Scripts" if os.name == "nt" else "bin")
 LOCK = HERE / "requirements" / "dev.txt"
 STAMP = HOME / "evalkit-installed"
 
-EVERYDAY = ["pytest", "-m", "not slow"]
+EVERYDAY = ["pytest", "-m", "not slow", "-n", "auto", "--dist", "loadfile"]
 TARGETS: dict[str, list[list[str]]] = {
     "setup": [],
     "demo": [["evalkit", "demo"]],
