@@ -7,7 +7,8 @@ import pandas as pd
 
 from evalkit.errors import DataError, DesignError
 from evalkit.indicators import ALL_UNITS, IndicatorTable
-from evalkit.its.fit import METHOD, TERMS, augment_frame, design_record, fit_series, glance_row, term_unit
+from evalkit.its.fit import METHOD, TERMS, fit_series, term_unit
+from evalkit.its.frames import augment_frame, design_record, glance_row
 from evalkit.its.story import comparison_sentence
 from evalkit.its.timing import first_post_period
 from evalkit.its.window import Window

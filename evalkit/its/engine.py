@@ -5,7 +5,7 @@ likeliest ("reml"), spread by how likely each is for this series ("integrated") 
 of series says of ρ ("network"). Every answer is then a mixture of t distributions over that one grid.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -144,26 +144,6 @@ class Member:
     teaches: bool = True
 
 
-def fit_together(
-    members: Sequence[Member], *, method: str = "network", conf_level: float = 0.95
-) -> list[ArrayFit]:
-    """Fit series of different designs as one family; each member's fit is as `fit_design` gives it.
-
-    By method "network" all members that teach learn the prior of ρ together; by every other method a series
-    stands alone and the members do not know of one another.
-    """
-    for member in members:
-        _check(member.y, member.design, method, conf_level)
-    reduced = [
-        moments(member.y, member.design.matrix, position=member.design.position)[0] for member in members
-    ]
-    log_prior = family_prior(members, reduced, method)
-    return [
-        _answer(member, batches, log_prior, method, conf_level)
-        for member, batches in zip(members, reduced, strict=True)
-    ]
-
-
 @dataclass(frozen=True, eq=False)
 class Prior:
     """What is believed of ρ before a series is seen: points (G,) and the log of their weights (G,)."""
@@ -172,22 +152,59 @@ class Prior:
     log_weight: Floats
 
 
-def family_prior(
-    members: Sequence[Member], reduced: Sequence[Sequence[Moments]], method: str
-) -> Prior | None:
+def fit_together(
+    members: Sequence[Member], *, method: str = "network", conf_level: float = 0.95
+) -> list[ArrayFit]:
+    """Fit series of different designs as one family; each member's fit is as `fit_design` gives it.
+
+    By method "network" all members that teach learn the prior of ρ together; by every other method a series
+    stands alone and the members do not know of one another.
+    """
+    return fit_members(members, learn(members, method), method=method, conf_level=conf_level)
+
+
+def learn(members: Sequence[Member], method: str = "network") -> Prior | None:
     """Choose the points of ρ and their prior; None where the method does not integrate over ρ."""
+    if method not in METHODS:
+        raise ParameterError(
+            f"{method!r} is not a method of interrupted time series; use {', '.join(map(repr, METHODS))}"
+        )
     if method not in INTEGRATING or not members:
         return None
     rho, log_share = rho_grid(max(member.y.shape[1] for member in members), network=method == "network")
     teaching = [
         given_grid(batch, rho).log_restricted[:, ~batch.exact]
-        for member, batches in zip(members, reduced, strict=True)
-        for batch in batches
-        if member.teaches
+        for member in members
+        if method == "network" and member.teaches
+        for batch in reduced(member)
     ]
-    if method == "network" and sum(found.shape[1] for found in teaching):
+    if sum(found.shape[1] for found in teaching):
         return Prior(rho, network_prior(np.concatenate(teaching, axis=1), rho, log_share))
     return Prior(rho, lone_prior(rho, log_share))
+
+
+def fit_members(
+    members: Sequence[Member], prior: Prior | None, *, method: str, conf_level: float = 0.95
+) -> list[ArrayFit]:
+    """Fit every member with a prior that `learn` gave; it may have learned from other members."""
+    if not 0 < conf_level < 1:
+        raise ParameterError(f"conf_level is {conf_level}; it must lie between 0 and 1, e.g. 0.95")
+    return [_answer(member, reduced(member), prior, method, conf_level) for member in members]
+
+
+def reduced(member: Member) -> list[Moments]:
+    """Reduce the series of a member to the sums that its fits need.
+
+    Raises
+    ------
+    DesignError : series and design have different numbers of periods.
+    """
+    if member.y.ndim != 2 or member.y.shape[1] != len(member.design.matrix):
+        raise DesignError(
+            f"the series have {member.y.shape[-1]} periods, the design {len(member.design.matrix)}; "
+            "give both the same"
+        )
+    return moments(member.y, member.design.matrix, position=member.design.position)[0]
 
 
 def _answer(
@@ -229,57 +246,6 @@ def _answer(
         exact=exact,
         n=np.isfinite(member.y).sum(axis=1).astype(np.float64),
     )
-
-
-def ratio_interval(
-    y: Floats,
-    design: Design,
-    *,
-    top: Floats,
-    bottom: Floats,
-    method: str = "integrated",
-    conf_level: float = 0.95,
-    prior: "Prior | None" = None,
-) -> tuple[Floats, Floats, Floats]:
-    """Give the ratio of two combinations of coefficients with its interval, for every row of y (S, n).
-
-    The probability that top/bottom lies below r is that of top − r·bottom lying below 0, which is one more
-    mixture of t; its quantiles are found by bisection in r. Where the bottom is not clearly above 0 (its own
-    interval reaches 0) a ratio says nothing and all three are NaN.
-
-    Parameters
-    ----------
-    top, bottom : (p,) contrasts
-    prior : of ρ, where a family has learned it; by default that of the method
-
-    Returns
-    -------
-    Ratio of the two estimates, lower and upper end, each (S,).
-    """
-    _check(y, design, method, conf_level)
-    ratio, low, high = (np.full(len(y), np.nan) for _ in range(3))
-    pair = Contrasts(("top", "bottom"), np.stack([top, bottom]), np.zeros(2, dtype=np.intp))
-    member = Member(y, design, pair)
-    batches, _ = moments(y, design.matrix, position=design.position)
-    chosen = family_prior([member], [batches], method) if prior is None else prior
-    for batch in batches:
-        fitted, weight = weighed(batch, chosen, method, member)
-        both = contrast_mixture(batch, fitted, weight, pair)
-        middle = both.mean().reshape(-1, 2)
-        reach = both.quantile((1 - conf_level) / 2).reshape(-1, 2)[:, 1]
-        usable = (reach > 0) & ~batch.exact
-        with np.errstate(divide="ignore", invalid="ignore"):
-            estimate = np.where(usable, middle[:, 0] / middle[:, 1], np.nan)
-
-        def below(
-            value: Floats, batch: Moments = batch, fitted: Conditional = fitted, weight: Floats = weight
-        ) -> Floats:
-            return _ratio_below(batch, fitted, weight, top, bottom, value)
-
-        ratio[batch.series] = estimate
-        low[batch.series] = np.where(usable, _ratio_root(below, (1 - conf_level) / 2, estimate), np.nan)
-        high[batch.series] = np.where(usable, _ratio_root(below, (1 + conf_level) / 2, estimate), np.nan)
-    return ratio, low, high
 
 
 def weighed(batch: Moments, prior: Prior | None, method: str, member: Member) -> tuple[Conditional, Floats]:
@@ -341,43 +307,3 @@ def _interpolated(probability: float, total: Floats, rho: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.clip((probability - start) / (end - start), 0.0, 1.0)
     return np.asarray(rho[upper - 1] + np.nan_to_num(share) * (rho[upper] - rho[upper - 1]))
-
-
-def _ratio_below(
-    batch: Moments, fitted: Conditional, weight: Floats, top: Floats, bottom: Floats, value: Floats
-) -> Floats:
-    rows = (top - value[:, None] * bottom) @ batch.basis
-    location = np.sum(fitted.coefficient * rows, axis=-1)
-    covariance = fitted.covariance[:, fitted.pattern]
-    factor = np.sum((rows[:, None, :] @ covariance)[..., 0, :] * rows, axis=-1)
-    mixture = TMixture(location, np.sqrt(factor * fitted.innovation), weight, batch.df)
-    return mixture.below(np.zeros(len(rows)))
-
-
-RATIO_HALVINGS = 42
-RATIO_REACH = 1e3  # ratios beyond ± this from the estimate are not looked for
-
-
-def _ratio_root(below: Callable[[Floats], Floats], probability: float, estimate: Floats) -> Floats:
-    """Bisect for the ratio with this probability below it; endless where none is in reach."""
-    middle = np.nan_to_num(estimate)
-    low, high = middle - RATIO_REACH, middle + RATIO_REACH
-    for _ in range(RATIO_HALVINGS):
-        probe = (low + high) / 2
-        # top − r·bottom falls as r grows, so the probability that it lies below 0 rises
-        rising = below(probe) < probability
-        low, high = np.where(rising, probe, low), np.where(rising, high, probe)
-    return np.asarray((low + high) / 2)
-
-
-def _check(y: Floats, design: Design, method: str, conf_level: float) -> None:
-    if method not in METHODS:
-        raise ParameterError(
-            f"{method!r} is not a method of interrupted time series; use {', '.join(map(repr, METHODS))}"
-        )
-    if not 0 < conf_level < 1:
-        raise ParameterError(f"conf_level is {conf_level}; it must lie between 0 and 1, e.g. 0.95")
-    if y.ndim != 2 or y.shape[1] != len(design.matrix):
-        raise DesignError(
-            f"the series have {y.shape[-1]} periods, the design {len(design.matrix)}; give both the same"
-        )

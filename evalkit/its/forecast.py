@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from evalkit.errors import DesignError
@@ -11,7 +10,7 @@ from evalkit.indicators import IndicatorSeries
 from evalkit.its.bounds import extreme_arrangements
 from evalkit.its.design import Design, means, predictions, segmented_design, trend_design
 from evalkit.its.engine import fit_design
-from evalkit.its.timing import NO_PLACE, season_problem
+from evalkit.its.timing import NO_PLACE, extended_season, season_problem
 from evalkit.its.verdict import FEWEST_FOR_A_DIRECTION
 from evalkit.its.window import FEWEST_BEFORE, Window
 
@@ -62,7 +61,7 @@ def baseline_forecast(
         )
     if window.season is not None and (why := season_problem(window.season, window.observed, start)):
         raise DesignError(f"{window.name}: {why}")
-    season = _extended_season(window, until)
+    season = extended_season(window.periods, window.season, until + 1)
     whole = trend_design(until + 1, season=season)
     design = Design(whole.terms, whole.matrix[:start], start)
     last_before = int(np.flatnonzero(window.observed[:start])[-1])
@@ -99,13 +98,3 @@ def post_trend(window: Window, *, start: int, conf_level: float) -> dict[str, Fl
 def _arrangements(low: Floats, high: Floats, design: Floats, contrast: Floats) -> Floats:
     exact = np.array_equal(low, high, equal_nan=True)
     return low[None] if exact else extreme_arrangements(low, high, design, contrast[None])
-
-
-def _extended_season(window: Window, until: int) -> list[int] | None:
-    """Carry the places of the year on to periods after the window."""
-    if window.season is None:
-        return None
-    periods = pd.period_range(window.periods[0], periods=until + 1, freq=window.periods.freq)
-    places = np.asarray(periods.month if window.frequency == "month" else periods.quarter)
-    seen = set(window.season)
-    return [int(place) if place in seen else NO_PLACE for place in places]

@@ -9,6 +9,7 @@ import pandas as pd
 from evalkit.dictionary import Indicator
 from evalkit.its.engine import NEAR_ONE, ArrayFit
 from evalkit.its.window import Window
+from evalkit.periods import reader_label
 from evalkit.wording import interval, number, percent, points, signed
 
 Row = Mapping[str, Any]
@@ -46,11 +47,18 @@ def reading(row: Row, favourable: str) -> str:
 
 
 def its_paragraph(
-    indicator: Indicator, window: Window, start: int, rows: Mapping[str, Row], fit: ArrayFit
+    indicator: Indicator,
+    window: Window,
+    start: int,
+    rows: Mapping[str, Row],
+    fit: ArrayFit,
+    *,
+    taught_by: int = 0,
 ) -> str:
-    """Tell one fit in a paragraph."""
+    """Tell one fit in a paragraph; `taught_by` counts the series of its family, 0 where it stands alone."""
     tell = _bounded if "level_change_worst_case" in rows else _exact
-    return f"{named(indicator)}. {tell(indicator, window, start, rows, fit.conf_level)} {_about_rho(fit)}"
+    told = tell(indicator, window, start, rows, fit.conf_level)
+    return f"{named(indicator)}. {told} {_about_rho(fit, taught_by)}"
 
 
 def comparison_sentence(tidy: pd.DataFrame, last_label: str, conf_level: float) -> str:
@@ -77,12 +85,13 @@ def _exact(
     each = PERIOD_WORDS[window.frequency]
     last, relative = rows["effect_last"], rows["relative_effect_last"]
     told = {term: with_interval(row, conf_level) for term, row in rows.items() if row["unit"] != "ratio"}
+    slope = f", and from then on its slope by {told['slope_change']} {each}" if "slope_change" in told else ""
+    began = reader_label(str(rows["level_change"]["period"]), window.frequency)
     sentences = [
         f"Before {window.label(start)} it changed by {told['pre_trend']} {each}.",
-        f"In {window.label(start)} its level differed from where that trend pointed by "
-        f"{told['level_change']}, and from then on its slope by {told['slope_change']} {each}.",
-        f"In {window.label(window.last)} it differed from the earlier trend carried on by "
-        f"{told['effect_last']}; on average since the start by {told['effect_average']}.",
+        f"In {began} its level differed from where that trend pointed by {told['level_change']}{slope}.",
+        f"In {reader_label(str(last['period']), window.frequency)} it differed from the earlier trend "
+        f"carried on by {told['effect_last']}; on average since the start by {told['effect_average']}.",
     ]
     if math.isfinite(relative["estimate"]):
         ends = interval(relative["conf_low"], relative["conf_high"], 2)
@@ -125,13 +134,14 @@ def _bounded(
     )
 
 
-def _about_rho(fit: ArrayFit) -> str:
+def _about_rho(fit: ArrayFit, taught_by: int) -> str:
     if fit.method not in {"integrated", "network"}:
         return f"Inference: {fit.method}, for replication only; on short series its intervals are too narrow."
     ends = f"{number(fit.rho_low.min(), 2)} and {number(fit.rho_high.max(), 2)}"
+    learned = f", learned together with {taught_by - 1} comparable series" if taught_by > 1 else ""
     text = (
         "The intervals come from integrating over how strongly neighbouring periods go together "
-        f"(autocorrelation; {fit.conf_level:.0%} of its weight lies between {ends})."
+        f"(autocorrelation{learned}; {fit.conf_level:.0%} of its weight lies between {ends})."
     )
     if fit.flagged.any():
         share = percent(100 * float(fit.near_one.max()))

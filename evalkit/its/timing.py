@@ -48,6 +48,16 @@ def season_places(periods: pd.PeriodIndex, observed: NDArray[np.bool_], frequenc
     return [int(place) if place in seen else NO_PLACE for place in places]
 
 
+def extended_season(periods: pd.PeriodIndex, places: list[int] | None, count: int) -> list[int] | None:
+    """Carry the places of the year on to `count` periods from the first."""
+    if places is None:
+        return None
+    further = pd.period_range(periods[0], periods=count, freq=periods.freq)
+    month_or_quarter = further.month if str(periods.freqstr).startswith("M") else further.quarter
+    seen = set(places)
+    return [int(place) if place in seen else NO_PLACE for place in np.asarray(month_or_quarter)]
+
+
 def season_problem(places: list[int], observed: NDArray[np.bool_], start: int) -> str:
     """Say why a season cannot be told from a change, or "" where it can."""
     where = np.asarray(places)

@@ -11,8 +11,8 @@ from evalkit.errors import DataError, DesignError
 from evalkit.indicators import ALL_UNITS, IndicatorSeries, IndicatorTable
 from evalkit.its.change import CASES, baseline_position, change_rows, target_rows
 from evalkit.its.collection import chosen_indicators, stacked
-from evalkit.its.fit import glance_row, series_identity
 from evalkit.its.forecast import Forecast, baseline_forecast, post_trend
+from evalkit.its.frames import glance_row, series_identity
 from evalkit.its.timing import first_post_period
 from evalkit.its.turn_story import endpoint_sentence, turn_paragraph
 from evalkit.its.verdict import CANNOT, VERDICTS, Reading, judge_both

@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 
 from evalkit.errors import DesignError
 from evalkit.indicators import IndicatorSeries
+from evalkit.its.design import Design
 from evalkit.its.timing import NO_PLACE, season_places, season_problem
 from evalkit.periods import from_period, reader_label
 
 Floats = NDArray[np.float64]
 
-FEWEST_BEFORE, FEWEST_AFTER = (
-    4,
-    2,
-)  # observed periods: a trend before needs four, a level and a slope after two
+# observed periods: a trend before needs four, a level and a slope after two
+FEWEST_BEFORE, FEWEST_AFTER = 4, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +90,16 @@ class Window:
                 f"{self.name}: the definition changes in {label} ({reason}); cut the series there"
             )
 
-    def refuse_interruption(self, start: int, period: pd.Period) -> None:
-        """Raise where an interruption at this position cannot be told from the trend."""
+    def refuse_interruption(
+        self, start: int, period: pd.Period, fitted: NDArray[np.bool_], *, by_place: bool = True
+    ) -> None:
+        """Raise where an interruption at this position cannot be told from the trend.
+
+        Parameters
+        ----------
+        fitted : (n,) periods whose values are in the fit
+        by_place : whether each place of the year has an effect of its own
+        """
         label = reader_label(from_period(period), self.frequency)
         if not self.observed.any():
             raise DesignError(f"{self.name}: every period is hidden or missing; there is nothing to fit")
@@ -101,14 +108,32 @@ class Window:
                 f"{self.name}: the interruption in {label} lies outside the window, "
                 f"{self.label(0)} to {self.label(len(self.periods) - 1)}"
             )
-        before, after = int(self.observed[:start].sum()), int(self.observed[start:].sum())
+        before, after = int(fitted[:start].sum()), int(fitted[start:].sum())
         if before < FEWEST_BEFORE or after < FEWEST_AFTER:
             raise DesignError(
                 f"{self.name}: {before} periods before {label} and {after} from then on; an interrupted time "
                 f"series needs at least {FEWEST_BEFORE} before and {FEWEST_AFTER} after"
             )
-        if self.season is not None and (why := season_problem(self.season, self.observed, start)):
+        if np.ptp(self.low[fitted]) == 0 and np.ptp(self.high[fitted]) == 0 and not self.censored.any():
+            raise DesignError(
+                f"{self.name}: every value is {self.low[fitted][0]:g}, so there is no error to measure; "
+                "check that the values are not a constant filled in, a copy or a target"
+            )
+        if self.season is not None and by_place and (why := season_problem(self.season, fitted, start)):
             raise DesignError(f"{self.name}: {why}")
+
+    def refuse_too_few(self, fitted: NDArray[np.bool_], design: Design) -> None:
+        """Raise where the values are too few for the design, or cannot tell its columns apart."""
+        count, columns = int(fitted.sum()), len(design.terms)
+        if count <= columns:
+            raise DesignError(
+                f"{self.name}: {count} values for {columns} terms, {', '.join(design.terms)}; leave some out"
+            )
+        if np.linalg.matrix_rank(design.matrix[fitted]) < columns:
+            raise DesignError(
+                f"{self.name}: the values cannot tell all of {', '.join(design.terms)} apart; a covariate "
+                "that runs with the trend or the interruption must be left out"
+            )
 
     def refuse_no_error(self, exact: bool) -> None:
         """Raise where the line runs through every point."""

@@ -4,8 +4,9 @@ import statsmodels.api as sm
 
 from evalkit.errors import DesignError, ParameterError
 from evalkit.its.design import Contrasts, coefficients, means, predictions, segmented_design, trend_design
-from evalkit.its.engine import Member, fit_arrays, fit_design, fit_together, ratio_interval
+from evalkit.its.engine import Member, fit_arrays, fit_design, fit_together
 from evalkit.its.moments import moments
+from evalkit.its.ratio import ratio_interval
 from evalkit.simulate import simulate_series
 
 # Abadie, Diamond and Hainmueller (2010), JASA 105:493-505: packs sold per head, California 1970-2000
