@@ -1,38 +1,39 @@
 """Contribution analysis of one site: what may be claimed, how sure it is, and what else could explain it."""
 
-import math
 from collections.abc import Mapping
-from typing import Any
 
-from evalkit.contribution.beliefs import claims_of, may_print
+from evalkit.contribution.beliefs import claims_of, draws_of, may_print
 from evalkit.contribution.case import Case, weigh
 from evalkit.contribution.cited import with_estimates
 from evalkit.contribution.claim import Claim
-from evalkit.contribution.pathway import grade
+from evalkit.contribution.next_evidence import prospect_rows, prospects
+from evalkit.contribution.partners import partner_rows, partners_sentence
+from evalkit.contribution.rows import METHOD, ceiling_row, glance_row, tidy_rows
 from evalkit.contribution.story import (
     WITHOUT_MODEL,
     belief_sentence,
     change_sentence,
     claim_sentence,
+    next_sentence,
     rivals_sentence,
+    tests_sentence,
     withheld_sentence,
 )
 from evalkit.contribution.tables import (
     COLUMNS,
+    WITHHELD,
     belief_rows,
     evidence_frame,
+    measured_rows,
     rival_rows,
     theory_frames,
     typed_frame,
 )
 from evalkit.contribution.theory import check_theory
-from evalkit.dictionary import TOTAL_DIMENSION, TOTAL_SUBGROUP, DataDictionary
+from evalkit.dictionary import DataDictionary
 from evalkit.errors import ParameterError, raise_together
 from evalkit.parameters import AUDIENCES, Site
 from evalkit.results import Result, tidy_frame
-
-METHOD = "contribution"
-NO_REACH = "no count of the people served has been supplied"
 
 
 def contribution_analysis(
@@ -57,8 +58,11 @@ def contribution_analysis(
     Result with, for each claim, tidy rows `observed_change`, `prior`, `posterior` (probabilities; the
     interval is the range that prior, s and e allow), `posterior_independent`, `posterior_dependent`,
     `ceiling`, `share`, `effect_needed`, `headroom` and `claim` (its class in `note`), and one `glance` row.
+    `posterior_drawn` is the median of 10,000 draws over the ranges, with 95 % of them between its ends.
     The observed change keeps the indicator's own direction; the last three numbers are improvements.
-    Frames: nodes, links, routes, evidence, rivals, beliefs, ceilings.
+    Frames: nodes, links, routes, evidence, rivals, rival_tests (rivals measured in the saved results),
+    beliefs, ceilings, partners (Shapley shares and claims), next_evidence (items nobody has sought yet, by
+    what they would tell).
 
     Raises
     ------
@@ -86,6 +90,18 @@ def contribution_analysis(
         len(model.evidence),
         sum(not may_print(item, model, audience) for item in model.evidence),
     )
+    draws = draws_of(model)
+    looked_ahead = [
+        prospects(site, model, case, results, audience=audience, conf_level=conf_level) for case in cases
+    ]
+    ahead = [
+        prospect_rows(case, found, model, audience=audience, withheld=WITHHELD)
+        for case, found in zip(cases, looked_ahead, strict=True)
+    ]
+    by_indicator = {case.indicator.id: case for case in cases}
+    partners = {
+        name: partner_rows(site, model, case.indicator, case.change) for name, case in by_indicator.items()
+    }
     frames = {
         **theory_frames(model),
         "evidence": evidence_frame(model, audience=audience),
@@ -93,10 +109,29 @@ def contribution_analysis(
             "rivals",
             [row for case in cases for row in rival_rows(case.belief, case.indicator.id, case.rivals)],
         ),
-        "beliefs": typed_frame("beliefs", belief_rows(model, indicators)),
-        "ceilings": typed_frame("ceilings", [_ceiling_row(case) for case in cases if case.ceiling]),
+        "beliefs": typed_frame("beliefs", belief_rows(model, indicators, draws)),
+        "rival_tests": typed_frame(
+            "rival_tests",
+            [
+                row
+                for case in cases
+                for row in measured_rows(case.belief.hypothesis.id, case.indicator.id, case.tests)
+            ],
+        ),
+        "next_evidence": typed_frame("next_evidence", [row for rows in ahead for row in rows]),
+        "partners": typed_frame("partners", [row for rows in partners.values() for row in rows]),
+        "ceilings": typed_frame("ceilings", [ceiling_row(case) for case in cases if case.ceiling]),
     }
-    story = [paragraph for case in cases for paragraph in _paragraphs(case, conf_level)]
+    story = [
+        paragraph
+        for case, rows in zip(cases, ahead, strict=True)
+        for paragraph in (*_paragraphs(case, conf_level), next_sentence(rows))
+    ]
+    story += [
+        f"{case.indicator.short_label}: {sentence}"
+        for name, case in by_indicator.items()
+        if (sentence := partners_sentence(partners[name], case.indicator, case.change))
+    ]
     return Result(
         method=METHOD,
         title=_title(site),
@@ -108,8 +143,8 @@ def contribution_analysis(
             "evidence_items": total,
             "withheld_items": withheld,
         },
-        tidy=tidy_frame([row for case in cases for row in _tidy_rows(site, case)]),
-        glance=typed_frame("glance", [_glance_row(case) for case in cases]),
+        tidy=tidy_frame([row for case in cases for row in tidy_rows(site, case, draws)]),
+        glance=typed_frame("glance", [glance_row(case, draws) for case in cases]),
         frames=frames,
         narrative=tuple(
             text
@@ -131,135 +166,8 @@ def _paragraphs(case: Case, conf_level: float) -> list[str]:
         claim_sentence(case.indicator, case.statement, case.claim),
         f"{change} {case.sentence}",
         f"{evidence} {rivals_sentence(case.rivals)}".strip(),
+        tests_sentence(case.tests),
     ]
-
-
-def _tidy_rows(site: Site, case: Case) -> list[dict[str, object]]:
-    about = f"about {case.belief.hypothesis.id}"
-    common: dict[str, object] = {
-        "method": METHOD,
-        "indicator": case.indicator.id,
-        "site_id": site.site_id,
-        "unit_id": "all",
-        "population": case.indicator.population,
-        "dimension": TOTAL_DIMENSION,
-        "subgroup": TOTAL_SUBGROUP,
-        "period": case.change.last_period,
-        "note": about,
-    }
-
-    def row(
-        term: str, estimate: float, unit: str, low: float = math.nan, high: float = math.nan, **more: Any
-    ) -> dict[str, object]:
-        values = {"term": term, "estimate": estimate, "conf_low": low, "conf_high": high, "unit": unit}
-        return common | values | more
-
-    hypothesis, posterior, change = case.belief.hypothesis, case.belief.posterior, case.change
-    unit = case.indicator.difference_unit
-    rows = [
-        row(
-            "observed_change",
-            change.estimate,
-            unit,
-            change.conf_low,
-            change.conf_high,
-            std_error=change.std_error,
-            note=change.reason or f"{change.term} of {change.method}",
-        ),
-        row("prior", case.belief.prior, "probability", hypothesis.prior_lo, hypothesis.prior_hi),
-        row(
-            "posterior",
-            posterior.value.point,
-            "probability",
-            posterior.value.low,
-            posterior.value.high,
-            n=len(case.belief.sought),
-        ),
-        row("posterior_independent", posterior.independent, "probability"),
-        row("posterior_dependent", posterior.dependent, "probability"),
-    ]
-    ceiling, per = case.ceiling, case.indicator.per
-    if ceiling is None:
-        rows += [
-            row(term, math.nan, "share" if term == "share" else unit, note=NO_REACH)
-            for term in ("ceiling", "share", "effect_needed", "headroom")
-        ]
-    else:
-        no_effect = (
-            {"note": "no study of the effect has been supplied"} if math.isnan(ceiling.ceiling) else {}
-        )
-        no_share: dict[str, Any] = (
-            {} if ceiling.has_share else no_effect or {"note": "no share can be estimated"}
-        )
-        rows += [
-            row(
-                "ceiling",
-                per * ceiling.ceiling,
-                unit,
-                per * ceiling.low,
-                per * ceiling.high,
-                std_error=per * ceiling.std_error,
-                **no_effect,
-            ),
-            row("share", ceiling.share, "share", ceiling.share_low, ceiling.share_high, **no_share),
-            row("effect_needed", per * ceiling.effect_needed, unit),
-            row("headroom", per * ceiling.headroom, unit),
-        ]
-    return [*rows, row("claim", math.nan, "", note=case.claim.claim_class)]
-
-
-def _glance_row(case: Case) -> dict[str, object]:
-    value = case.belief.posterior.value
-    return {
-        "hypothesis": case.belief.hypothesis.id,
-        "statement": case.statement,
-        "indicator": case.indicator.id,
-        "class": case.claim.claim_class,
-        "grade": grade(case.chain.low),
-        "reason": case.claim.reason,
-        "posterior": value.point,
-        "posterior_low": value.low,
-        "posterior_high": value.high,
-        "weakest": case.chain.confidence.weakest,
-        "guaranteed": case.chain.confidence.guaranteed,
-        "product": case.chain.confidence.product,
-        "items": len(case.belief.sought),
-        "withheld": case.withheld,
-        "independent_sources": case.independent,
-        "rivals_examined": sum(rival.examined for rival in case.rivals),
-        "rivals_unexamined": sum(not rival.examined for rival in case.rivals),
-        "wording": " ".join(case.wording),
-    }
-
-
-def _ceiling_row(case: Case) -> dict[str, object]:
-    ceiling, reached, per = case.ceiling, case.reached, case.indicator.per
-    assert ceiling is not None
-    assert reached is not None
-    sign = 1 if case.indicator.favourable == "higher" else -1
-    low, high = sorted((sign * case.change.conf_low, sign * case.change.conf_high))
-    return {
-        "hypothesis": case.belief.hypothesis.id,
-        "indicator": case.indicator.id,
-        "label": case.indicator.short_label,
-        "unit": case.indicator.difference_unit,
-        "observed": per * ceiling.observed,
-        "observed_low": low,
-        "observed_high": high,
-        "ceiling": per * ceiling.ceiling,
-        "ceiling_low": per * ceiling.low,
-        "ceiling_high": per * ceiling.high,
-        "share": ceiling.share,
-        "share_low": ceiling.share_low,
-        "share_high": ceiling.share_high,
-        "effect_needed": per * ceiling.effect_needed,
-        "headroom": per * ceiling.headroom,
-        "reach_low": reached.bounds[0],
-        "reach_high": reached.bounds[1],
-        "dose": reached.dose,
-        "effect_source": reached.effect_source,
-        "sentence": case.sentence,
-    }
 
 
 def _without_model(

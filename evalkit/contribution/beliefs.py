@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from evalkit.contribution.draws import Floats, draw_posteriors
 from evalkit.contribution.evidence import (
     EvidenceItem,
     Posterior,
@@ -77,8 +78,12 @@ class Rival:
 
 @dataclass(frozen=True)
 class Chain:
-    """How sure one may be of a claim's whole pathway; low and high are those of its weakest part."""
+    """How sure one may be of a claim's whole pathway; low and high are those of its weakest part.
 
+    `ids` names the parts: the claim itself, then the steps that are judged on their own.
+    """
+
+    ids: tuple[str, ...]
     low: float
     high: float
     confidence: PathwayConfidence
@@ -121,6 +126,22 @@ def evidence_items(items: Sequence[Evidence], model: ContributionModel) -> list[
     ]
 
 
+def draws_of(model: ContributionModel) -> dict[str, Floats]:
+    """Draw the posterior of every hypothesis over the ranges of priors and evidence, by its id."""
+    places = {
+        hypothesis.id: [
+            place for place, item in enumerate(model.evidence) if hypothesis.id in item.hypotheses
+        ]
+        for hypothesis in model.hypotheses
+    }
+    drawn = draw_posteriors(
+        evidence_items(model.evidence, model),
+        [(hypothesis.prior_lo, hypothesis.prior_hi) for hypothesis in model.hypotheses],
+        [places[hypothesis.id] for hypothesis in model.hypotheses],
+    )
+    return {hypothesis.id: row for hypothesis, row in zip(model.hypotheses, drawn, strict=True)}
+
+
 def point_log_ratio(items: Sequence[EvidenceItem]) -> float:
     """Join the items at the middle of their ranges."""
     if not items:
@@ -158,6 +179,7 @@ def chain_of(claim: Hypothesis, model: ContributionModel) -> Chain:
     ]
     values = [belief_in(item, model).posterior.value for item in (claim, *steps)]
     return Chain(
+        ids=(claim.id, *(item.id for item in steps)),
         low=min(value.low for value in values),
         high=min(value.high for value in values),
         confidence=pathway_confidence([value.point for value in values]),

@@ -20,6 +20,8 @@ from evalkit.contribution.claim import Claim, Findings, classify
 from evalkit.contribution.exposure import Reached, ceiling_of, reached_by
 from evalkit.contribution.graph import evidence_by_link, links_of
 from evalkit.contribution.observed import ObservedChange, observed_change
+from evalkit.contribution.rival_tests import RivalTest, rival_tests
+from evalkit.contribution.rivals import RIVAL_LABELS
 from evalkit.contribution.story import ceiling_sentence
 from evalkit.contribution.theory import exposure_problems
 from evalkit.dictionary import Indicator
@@ -34,6 +36,7 @@ class Case:
     Attributes
     ----------
     statement : as it may be printed: a statement that says more than its class allows is replaced
+    tests : the rivals measured in the saved results
     sentence : the ceiling in words
     wording : what is wrong with the statement as declared
     withheld : number of its items of evidence that the audience may not read
@@ -45,6 +48,7 @@ class Case:
     belief: Belief
     chain: Chain
     rivals: Sequence[Rival]
+    tests: Sequence[RivalTest]
     change: ObservedChange
     reached: Reached | None
     ceiling: Ceiling | None
@@ -71,6 +75,7 @@ def weigh(
     belief = belief_in(hypothesis, model)
     chain = chain_of(hypothesis, model)
     rivals = rivals_of(belief, indicator.id, model)
+    tests = rival_tests(site, model, indicator, change, results, conf_level=conf_level)
     reached = reached_by(hypothesis, model, indicator, start=site.start, last_period=change.last_period)
     ceiling = ceiling_of(reached, change, indicator, conf_level=conf_level)
     independent = independent_sources(belief, model)
@@ -86,6 +91,7 @@ def weigh(
             upper=chain.high,
             exposure_after_change=_began_too_late(site, model, hypothesis, indicator, change),
             rivals_unexamined=tuple(rival.label for rival in rivals if not rival.examined),
+            rivals_measured=tuple(RIVAL_LABELS[test.rival_type] for test in tests if test.holds_back),
             strongest_rival=max(
                 (rival.belief.posterior.value.point for rival in rivals if rival.examined and rival.belief),
                 default=0.0,
@@ -107,6 +113,7 @@ def weigh(
         belief=belief,
         chain=chain,
         rivals=rivals,
+        tests=tests,
         change=change,
         reached=reached,
         ceiling=ceiling,

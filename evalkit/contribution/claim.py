@@ -42,6 +42,7 @@ class Findings:
     lower, upper : bounds of the weakest link's posterior
     exposure_after_change : what was done began only after the outcome had been measured for the last time
     rivals_unexamined : names of rivals that nobody has looked into
+    rivals_measured : names of rivals whose measured size could stand for at least half of the change
     strongest_rival : the highest posterior among the examined rivals; 0 where there is none
     independent_sources : number of sources of an independent party that speak for the hypothesis
     counterfactual_excludes_zero : the interval against the counterfactual excludes 0, in the right direction
@@ -56,6 +57,7 @@ class Findings:
     upper: float
     exposure_after_change: bool = False
     rivals_unexamined: tuple[str, ...] = ()
+    rivals_measured: tuple[str, ...] = ()
     strongest_rival: float = 0.0
     independent_sources: int = 0
     counterfactual_excludes_zero: bool = False
@@ -146,6 +148,11 @@ def _held_back(findings: Findings) -> str:
     if findings.rivals_unexamined:
         count = len(findings.rivals_unexamined)
         return f"{count} rival explanation{'s have' if count > 1 else ' has'} not been examined"
+    if findings.rivals_measured:
+        return (
+            f"the numbers at hand leave room for a rival explanation: {findings.rivals_measured[0].lower()} "
+            "could account for at least half of the change"
+        )
     if findings.strongest_rival > RIVAL_MAY_REACH + BORDER:
         return "a rival explanation is more likely than not"
     return ""

@@ -16,12 +16,13 @@ class Reached:
 
     Attributes
     ----------
-    exposures : one per solution, its reach and dose averaged over the periods
+    solutions, exposures : one per solution, its reach and dose averaged over the periods
     bounds : share of the denominator reached by any of them; Fréchet bounds, as some may be served twice
     dose : mean fraction of the full dose among those served
     """
 
     indicator: Indicator
+    solutions: tuple[str, ...]
     exposures: tuple[Exposure, ...]
     bounds: tuple[float, float]
     dose: float
@@ -34,7 +35,7 @@ class Reached:
 
 
 def reached_by(
-    hypothesis: Hypothesis,
+    hypothesis: Hypothesis | None,
     model: ContributionModel,
     indicator: Indicator,
     *,
@@ -43,12 +44,17 @@ def reached_by(
 ) -> Reached | None:
     """Gather the reach of a claim's solutions: those on its pathway, else all that aim at its indicator.
 
+    Parameters
+    ----------
+    hypothesis : None for all solutions that aim at the indicator
+
     Returns
     -------
     None where no count is supplied, or the indicator is a mean, of which nobody can hold a share.
     """
     rows = [item for item in model.reach if item.indicator == indicator.id]
-    rows = [item for item in rows if item.solution in hypothesis.pathway] or rows
+    on_pathway = [item for item in rows if hypothesis is not None and item.solution in hypothesis.pathway]
+    rows = on_pathway or rows
     inside = [
         item
         for item in rows
@@ -63,6 +69,7 @@ def reached_by(
     doses = sum(item.reach * item.dose for item in exposures)
     return Reached(
         indicator=indicator,
+        solutions=tuple(solutions),
         exposures=exposures,
         bounds=(max(item.reach for item in exposures), min(1.0, served)),
         dose=doses / served if served else 0.0,

@@ -67,7 +67,7 @@ def observed_change(
     for method, term in SOURCES:
         if method not in results:
             continue
-        rows = _whole_population(results[method].tidy, indicator, site_id)
+        rows = whole_population(results[method].tidy, indicator, site_id)
         found = rows[rows["term"] == term]
         known = found[found["estimate"].notna() & found["conf_low"].notna() & found["conf_high"].notna()]
         if known.empty:
@@ -95,7 +95,8 @@ def observed_change(
     return ObservedChange(math.nan, math.nan, math.nan, math.nan, reason=reason)
 
 
-def _whole_population(frame: pd.DataFrame, indicator: str, site_id: str) -> pd.DataFrame:
+def whole_population(frame: pd.DataFrame, indicator: str, site_id: str) -> pd.DataFrame:
+    """Keep the rows of a tidy frame about everybody counted for an indicator at a site."""
     chosen = frame[
         (frame["indicator"] == indicator)
         & frame["site_id"].isin(["", site_id])

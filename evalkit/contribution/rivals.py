@@ -64,3 +64,27 @@ def kitagawa(
         composition=float(((w1 - w0) * (r0 + r1) / 2).sum()),
         rate=float(((r1 - r0) * (w0 + w1) / 2).sum()),
     )
+
+
+def kitagawa_error(
+    counts_before: ArrayLike, counts_after: ArrayLike, rates_before: ArrayLike, rates_after: ArrayLike
+) -> float:
+    """Give the standard error of Kitagawa's composition part, by the delta method.
+
+    Parameters
+    ----------
+    counts_before, counts_after : persons of each group; their mix is taken as multinomial, the groups' rates
+        as binomial, before and after as independent
+    rates_before, rates_after : each group's rate as a proportion, in the same order
+    """
+    n0, n1, r0, r1 = (
+        np.asarray(values, dtype=np.float64)
+        for values in (counts_before, counts_after, rates_before, rates_after)
+    )
+    middle, moved = (r0 + r1) / 2, n1 / n1.sum() - n0 / n0.sum()
+    variance = 0.0
+    for counts, rates in ((n0, r0), (n1, r1)):
+        share = counts / counts.sum()
+        spread = (middle**2 * share).sum() - (middle * share).sum() ** 2
+        variance += spread / counts.sum() + (moved**2 * rates * (1 - rates) / (4 * counts)).sum()
+    return float(np.sqrt(variance))

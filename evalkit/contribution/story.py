@@ -1,13 +1,14 @@
 """The contribution story in plain words; the interval stands beside every number."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evalkit.contribution.beliefs import Belief, Chain, Rival
 from evalkit.contribution.ceiling import Ceiling
 from evalkit.contribution.claim import Claim
 from evalkit.contribution.evidence import Ranged
 from evalkit.contribution.observed import ObservedChange
+from evalkit.contribution.rival_tests import RivalTest
 from evalkit.dictionary import Indicator
 from evalkit.wording import interval, listed, number, percent
 
@@ -119,6 +120,30 @@ def rivals_sentence(rivals: Sequence[Rival]) -> str:
     return " ".join(parts)
 
 
+def tests_sentence(tests: Sequence[RivalTest]) -> str:
+    """Say what the saved results say about the size of each rival; "" where they say nothing."""
+    if not tests:
+        return ""
+    told = " ".join(test.sentence for test in tests)
+    return f"What the numbers say about the rivals, as improvement. {told}"
+
+
+def next_sentence(rows: Sequence[Mapping[str, object]]) -> str:
+    """Say which evidence, not sought yet, would tell most; "" where every item has been sought."""
+    if not rows:
+        return ""
+    row = rows[0]
+    what = f"“{_bare(str(row['statement']))}”" if row["printed"] else "an item that may not be printed here"
+    chances = {name: float(str(row[name])) for name in ("chance_seen", "if_seen", "if_absent")}
+    classes = {str(row["class_if_seen"]), str(row["class_if_absent"])} - {"", str(row["class_now"])}
+    change = f" The claim could then become {listed(sorted(classes), 'or')}." if classes else ""
+    return (
+        f"What would tell most, if somebody went to look: {what}. The chance to see it is "
+        f"{_chance(chances['chance_seen'])}; the probability of the statement it bears on would then be "
+        f"{_chance(chances['if_seen'])}, and {_chance(chances['if_absent'])} if it is not there.{change}"
+    )
+
+
 def withheld_sentence(withheld: int, total: int) -> str:
     """Say how many items count without being printed; "" where none does."""
     if not withheld:
@@ -190,6 +215,9 @@ def _percents(low: float, high: float) -> str:
 
 
 def _probability(value: Ranged) -> str:
+    told = {_chance(end) for end in (value.low, value.point, value.high)}
+    if len(told) == 1:
+        return _chance(value.point)
     return f"{_chance(value.point)} (range {_chances(value.low, value.high)})"
 
 

@@ -1,5 +1,6 @@
 """The frames of a contribution result, as one audience may see them."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -12,9 +13,12 @@ from evalkit.contribution.beliefs import (
     may_print,
     point_log_ratio,
 )
+from evalkit.contribution.draws import Floats, central_range
 from evalkit.contribution.evidence import decibels, evidence_test, likelihood_ratio
 from evalkit.contribution.graph import evidence_by_link, theory_graph
 from evalkit.contribution.layout import lay_out
+from evalkit.contribution.rival_tests import RivalTest
+from evalkit.contribution.rivals import RIVAL_LABELS
 from evalkit.dictionary import Indicator
 from evalkit.parameters import ContributionModel, Evidence
 
@@ -48,6 +52,21 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "id": TEXT, "label": TEXT, "statement": TEXT, "kind": TEXT, "indicator": TEXT, "examined": FLAG,
         "items": WHOLE, "prior": NUMBER, "prior_low": NUMBER, "prior_high": NUMBER, "posterior": NUMBER,
         "low": NUMBER, "high": NUMBER, "independent": NUMBER, "dependent": NUMBER, "decibels": NUMBER,
+        "drawn_low": NUMBER, "drawn_median": NUMBER, "drawn_high": NUMBER,
+    },
+    "next_evidence": {
+        "hypothesis": TEXT, "indicator": TEXT, "id": TEXT, "bears_on": TEXT, "statement": TEXT,
+        "chance_seen": NUMBER, "if_seen": NUMBER, "if_absent": NUMBER, "information": NUMBER,
+        "class_now": TEXT, "class_if_seen": TEXT, "class_if_absent": TEXT, "printed": FLAG,
+    },
+    "rival_tests": {
+        "hypothesis": TEXT, "indicator": TEXT, "rival_type": TEXT, "label": TEXT, "measure": TEXT,
+        "estimate": NUMBER, "conf_low": NUMBER, "conf_high": NUMBER, "change": NUMBER, "unit": TEXT,
+        "reading": TEXT, "source": TEXT, "sentence": TEXT,
+    },
+    "partners": {
+        "indicator": TEXT, "label": TEXT, "partner": TEXT, "name": TEXT, "alone": NUMBER, "share": NUMBER,
+        "claimed": NUMBER, "claim_source": TEXT, "unit": TEXT,
     },
     "ceilings": {
         "hypothesis": TEXT, "indicator": TEXT, "label": TEXT, "unit": TEXT, "observed": NUMBER,
@@ -61,14 +80,20 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "reason": TEXT, "posterior": NUMBER, "posterior_low": NUMBER, "posterior_high": NUMBER,
         "weakest": NUMBER, "guaranteed": NUMBER, "product": NUMBER, "items": WHOLE, "withheld": WHOLE,
         "independent_sources": WHOLE, "rivals_examined": WHOLE, "rivals_unexamined": WHOLE, "wording": TEXT,
+        "drawn_plausible": NUMBER,
     },
 }  # fmt: skip
 
 
 def typed_frame(name: str, rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """Lay rows out in the declared columns and types of a frame, also where there is none."""
-    columns = COLUMNS[name]
-    return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))
+    missing = {TEXT: None, NUMBER: math.nan}
+    return pd.DataFrame(
+        {
+            column: pd.Series([row.get(column, missing.get(kind)) for row in rows], dtype=kind)
+            for column, kind in COLUMNS[name].items()
+        }
+    )
 
 
 def theory_frames(model: ContributionModel) -> dict[str, pd.DataFrame]:
@@ -185,13 +210,41 @@ def rival_rows(claim: Belief, indicator: str, rivals: Sequence[Rival]) -> list[d
     return rows
 
 
-def belief_rows(model: ContributionModel, indicators: Mapping[str, Indicator]) -> list[dict[str, object]]:
-    """Make a row for each hypothesis, main ones first; `indicators` maps a claim's id to its indicator."""
+def measured_rows(case_id: str, indicator: str, tests: Sequence[RivalTest]) -> list[dict[str, object]]:
+    """Make a row for each rival measured beside the change of one claim."""
+    return [
+        {
+            "hypothesis": case_id,
+            "indicator": indicator,
+            "label": RIVAL_LABELS[test.rival_type],
+            "sentence": test.sentence,
+            **{name: getattr(test, name) for name in _TEST_FIELDS},
+        }
+        for test in tests
+    ]
+
+
+_TEST_FIELDS = (
+    "rival_type", "measure", "estimate", "conf_low", "conf_high", "change", "unit", "reading", "source",
+)  # fmt: skip
+
+
+def belief_rows(
+    model: ContributionModel, indicators: Mapping[str, Indicator], draws: Mapping[str, Floats]
+) -> list[dict[str, object]]:
+    """Make a row for each hypothesis, main ones first.
+
+    Parameters
+    ----------
+    indicators : id of a claim -> its indicator
+    draws : id of a hypothesis -> its posterior in each draw
+    """
     rows: list[dict[str, object]] = []
     for hypothesis in sorted(model.hypotheses, key=lambda item: item.kind != "main"):
         belief = belief_in(hypothesis, model)
         value = belief.posterior.value
         indicator = indicators.get(hypothesis.id)
+        drawn_low, drawn_median, drawn_high = central_range(draws[hypothesis.id])
         rows.append(
             {
                 "id": hypothesis.id,
@@ -210,6 +263,9 @@ def belief_rows(model: ContributionModel, indicators: Mapping[str, Indicator]) -
                 "independent": belief.posterior.independent,
                 "dependent": belief.posterior.dependent,
                 "decibels": belief.posterior.decibels,
+                "drawn_low": drawn_low,
+                "drawn_median": drawn_median,
+                "drawn_high": drawn_high,
             }
         )
     return rows
