@@ -3,8 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from evalkit.dictionary import DataDictionary, read_dictionary
+
+# Speed is measured by the benchmarks; here a busy machine must not fail a property, nor a new draw surprise.
+settings.register_profile("evalkit", deadline=None, derandomize=True)
+settings.load_profile("evalkit")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
