@@ -80,7 +80,7 @@ def partners_sentence(rows: Sequence[dict[str, object]], indicator: Indicator, c
         return told
     alarm = (
         f"Alarm: what partners claim adds up to {number(claims.claimed)} {unit}, more than the "
-        f"{number(claims.most)} by which {indicator.short_label.lower()} improved at the very most; "
+        f"{number(claims.most)} by which the indicator improved at the very most; "
         "some of them count the same change."
     )
     return f"{told} {alarm}".strip()

@@ -19,6 +19,11 @@ QUESTIONS = {
     "how_well": "How well it was done",
     "better_off": "Is anyone better off",
 }
+UNANSWERED = {
+    "how_much": "how much was done",
+    "how_well": "how well it was done",
+    "better_off": "whether anyone is better off",
+}
 COLUMNS = {
     "partner": "str", "partner_name": "str", "solution": "str", "measure": "str", "label": "str",
     "question": "str", "period": "str", "period_label": "str", "favourable": "str", "count": "float64",
@@ -178,7 +183,7 @@ def _story(site: Site, frame: pd.DataFrame, conf_level: float) -> tuple[str, ...
             said = "; ".join(_measure_words(row) for row in own.to_dict("records"))
             parts.append(f"{words}: {said}." if said else "")
         asked = set(rows["question"])
-        missing = [words.lower() for question, words in QUESTIONS.items() if question not in asked]
+        missing = [words for question, words in UNANSWERED.items() if question not in asked]
         gap = f"Nothing on file says {listed(missing, 'or')}." if missing else ""
         told.append(" ".join(part for part in (f"{name}.", *parts, gap) if part))
     if (frame["unit"] == "percent").any():

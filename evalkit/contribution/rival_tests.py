@@ -173,7 +173,8 @@ def _composition(
         size = indicator.per * sign * parts.composition
         if best is None or abs(size) > abs(best.estimate):
             width = indicator.per * z * error
-            words = f"the part of the change between {periods} that a new mix by {dimension} accounts for"
+            mix = str(rows["dimension_label"].iloc[0]).lower() if "dimension_label" in rows else dimension
+            words = f"the part of the change between {periods} that a new mix by {mix} accounts for"
             best = _Size("composition", words, size, size - width, size + width, "equity_gaps")
     return best
 

@@ -8,7 +8,8 @@ from evalkit.contribution.ceiling import Ceiling
 from evalkit.contribution.claim import Claim
 from evalkit.contribution.evidence import Ranged
 from evalkit.contribution.observed import ObservedChange
-from evalkit.contribution.rival_tests import RivalTest
+from evalkit.contribution.rival_tests import NOTHING_FOUND, TOO_SMALL, RivalTest
+from evalkit.contribution.rivals import RIVAL_LABELS
 from evalkit.dictionary import Indicator
 from evalkit.wording import interval, listed, number, percent
 
@@ -124,8 +125,22 @@ def tests_sentence(tests: Sequence[RivalTest]) -> str:
     """Say what the saved results say about the size of each rival; "" where they say nothing."""
     if not tests:
         return ""
-    told = " ".join(test.sentence for test in tests)
-    return f"What the numbers say about the rivals, as improvement. {told}"
+    small = [test for test in tests if test.reading == TOO_SMALL]
+    clean = any(test.reading == NOTHING_FOUND for test in tests)
+    open_ones = [test.sentence for test in tests if test.reading not in (TOO_SMALL, NOTHING_FOUND)]
+    parts = ["The rivals in numbers, as improvement beside that observed.", *open_ones]
+    if small:
+        sizes = [
+            f"{RIVAL_LABELS[test.rival_type].lower()}, {number(test.estimate)}"
+            + ("" if math.isnan(test.conf_low) else f" ({interval(test.conf_low, test.conf_high)})")
+            for test in small
+        ]
+        parts.append(f"Too small to explain it: {_series(sizes)}.")
+    if clean:
+        parts.append(
+            "The check of the data found no new definition, changed id or jump in the number counted."
+        )
+    return " ".join(parts)
 
 
 def next_sentence(rows: Sequence[Mapping[str, object]]) -> str:

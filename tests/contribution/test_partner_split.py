@@ -50,7 +50,7 @@ def test_claims_past_the_upper_end_of_the_change_raise_the_alarm(dictionary):
     result, frame = partners(dictionary, partner_claims=claims)
     assert frame["claimed"].to_dict() == {"hub": 7, "school": 5}
     assert (
-        "Alarm: what partners claim adds up to 12.0 points, more than the 11.0 by which chronic absence "
+        "Alarm: what partners claim adds up to 12.0 points, more than the 11.0 by which the indicator "
         "improved at the very most" in result.summary()
     )
 

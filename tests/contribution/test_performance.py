@@ -81,7 +81,7 @@ def test_the_story_says_what_a_partner_does_not_measure():
     )
     assert result.summary() == (
         "Family hub. How much was done: Children on track (2023-24), 125 persons, target 120, met. "
-        "Nothing on file says how well it was done or is anyone better off."
+        "Nothing on file says how well it was done or whether anyone is better off."
     )
 
 
