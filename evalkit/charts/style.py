@@ -1,5 +1,6 @@
 """One look for every chart: palette, axes, marks, and the alt text that states the finding."""
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 WIDTH = 7.2  # inches: the text column of a printed page
 HEIGHT = 3.9  # inches
+FOOTNOTE_POINTS = 7.5  # type size
+FOOTNOTE_CHARACTERS = 16  # of that size on an inch
 
 RULES: Any = {  # matplotlib's own settings, by their names
     "axes.axisbelow": True,
@@ -83,5 +86,7 @@ def figure_of(ax: Axes) -> Figure:
 
 
 def footnote(ax: Axes, text: str) -> None:
-    """Write source and number of persons below the axes."""
-    figure_of(ax).supxlabel(text, x=0.01, ha="left", fontsize=7.5, color=MUTED)
+    """Write source and number of persons below the axes, on as many lines as the figure's width asks for."""
+    figure = figure_of(ax)
+    lines = textwrap.wrap(text, int(figure.get_figwidth() * FOOTNOTE_CHARACTERS))
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=FOOTNOTE_POINTS, color=MUTED)
