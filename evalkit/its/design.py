@@ -45,7 +45,7 @@ class Contrasts:
     Attributes
     ----------
     terms : name of each
-    weights : (L, p)
+    weights : (L, p), or (S, L, p) where each series is asked something of its own
     ahead : (L,) 0 for a mean; h > 0 for the prediction of one new value h periods after the last observed
         one, which carries that period's residual forward and adds the noise to come
     """

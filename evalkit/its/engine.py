@@ -265,13 +265,14 @@ def weighed(batch: Moments, prior: Prior | None, method: str, member: Member) ->
 
 def contrast_mixture(batch: Moments, fitted: Conditional, weight: Floats, asked: Contrasts) -> TMixture:
     """Turn the fits of some series into one mixture for each of their contrasts, series by series."""
-    g, s = fitted.innovation.shape
+    if asked.weights.ndim == 3:
+        return _own_mixture(batch, fitted, weight, asked)
     base = asked.weights @ batch.basis
     if not np.any(asked.ahead > 0):
         location = fitted.coefficient @ base.T
         factor = np.sum((base @ fitted.covariance) * base, axis=-1)[:, fitted.pattern]
     else:
-        own_rho = fitted.covariance.shape[1] == s and fitted.covariance.shape[1] != len(batch.last_row)
+        own_rho = fitted.covariance.shape[1] != len(batch.last_row)
         last_row = batch.last_row[batch.pattern] if own_rho else batch.last_row
         power = np.where(asked.ahead > 0, fitted.rho[..., None] ** asked.ahead, 0.0)
         rows = base - power[..., None] * last_row[None, :, None, :]
@@ -279,13 +280,27 @@ def contrast_mixture(batch: Moments, fitted: Conditional, weight: Floats, asked:
         factor = (np.sum((rows @ fitted.covariance) * rows, axis=-1) + to_come)[:, fitted.pattern]
         location = (rows[:, fitted.pattern] @ fitted.coefficient[..., None])[..., 0]
         location = location + power * batch.last_value[:, None]
+    return _mixture(batch, fitted, weight, location, factor)
+
+
+def _own_mixture(batch: Moments, fitted: Conditional, weight: Floats, asked: Contrasts) -> TMixture:
+    """Do the same for means where each series is asked something of its own."""
+    rows = asked.weights[batch.series] @ batch.basis
+    location = (rows @ fitted.coefficient[..., None])[..., 0]
+    factor = np.sum((rows @ fitted.covariance[:, fitted.pattern]) * rows, axis=-1)
+    return _mixture(batch, fitted, weight, location, factor)
+
+
+def _mixture(
+    batch: Moments, fitted: Conditional, weight: Floats, location: Floats, factor: Floats
+) -> TMixture:
+    g, s, terms = location.shape
     spread = np.sqrt(factor * fitted.innovation[..., None])
-    count = s * len(asked.terms)
     return TMixture(
-        location=location.reshape(g, count),
-        spread=spread.reshape(g, count),
-        weight=np.repeat(weight, len(asked.terms), axis=1),
-        df=np.repeat(batch.df, len(asked.terms)),
+        location=location.reshape(g, s * terms),
+        spread=spread.reshape(g, s * terms),
+        weight=np.repeat(weight, terms, axis=1),
+        df=np.repeat(batch.df, terms),
     )
 
 

@@ -51,3 +51,11 @@ def posterior(log_restricted: Floats, log_prior: Floats) -> Floats:
     log_weight = log_restricted + log_prior[:, None]
     weight = np.exp(log_weight - log_weight.max(axis=0))
     return np.asarray(weight / weight.sum(axis=0))
+
+
+def prior_ends(rho: Floats, log_weight: Floats, *, share: float = 0.8) -> tuple[float, float, float]:
+    """Sum up a distribution of ρ (G,): lower end, middle and upper end of the given central share."""
+    weight = np.exp(log_weight - log_weight.max())
+    total = np.cumsum(weight / weight.sum()) - 0.5 * weight / weight.sum()
+    ends = np.interp([(1 - share) / 2, 0.5, (1 + share) / 2], total, rho)
+    return float(ends[0]), float(ends[1]), float(ends[2])
