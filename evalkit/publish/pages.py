@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from evalkit.publish.word import reference_document
+
+Format = Literal["html", "pdf", "docx"]
 
 LOOK = files("evalkit.publish") / "look"
 SYNTHETIC = (

@@ -6,8 +6,7 @@ import tempfile
 from pathlib import Path
 
 from evalkit.errors import PublishError
-from evalkit.publish.pages import MARKDOWN, Page, Surround, write_source
-from evalkit.publish.renderers import Format
+from evalkit.publish.pages import MARKDOWN, Format, Page, Surround, write_source
 from evalkit.publish.word import EPOCH_SECONDS, settle
 
 TIME_LIMIT = 120  # seconds for one page; a case study takes well under one

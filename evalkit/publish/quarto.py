@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.errors import PublishError
-from evalkit.publish.pages import MARKDOWN, Page, Surround, write_source
-from evalkit.publish.renderers import Format
+from evalkit.publish.pages import MARKDOWN, Format, Page, Surround, write_source
 from evalkit.publish.word import EPOCH_SECONDS, settle
 
 MINIMUM_VERSION = (1, 4)  # the first with native HTML tables and typst

@@ -1,12 +1,13 @@
 """Choose the program that turns a page source into a page."""
 
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Protocol, get_args
 
 from evalkit.errors import PublishError
-from evalkit.publish.pages import Page, Surround
+from evalkit.publish.pages import Format, Page, Surround
+from evalkit.publish.pandoc import Pandoc
+from evalkit.publish.quarto import Quarto, find_quarto
 
-Format = Literal["html", "pdf", "docx"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 RENDERERS = ("auto", "quarto", "pandoc")
 
@@ -30,9 +31,6 @@ def choose_renderer(wanted: str = "auto") -> Renderer:
     ------
     PublishError : no renderer bears that name, or quarto is asked for and is absent or too old.
     """
-    from evalkit.publish.pandoc import Pandoc
-    from evalkit.publish.quarto import Quarto, find_quarto
-
     if wanted == "pandoc":
         return Pandoc()
     if wanted == "quarto":

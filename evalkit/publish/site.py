@@ -13,8 +13,8 @@ from evalkit.parameters import Network
 from evalkit.publish.exchange import fresh_building
 from evalkit.publish.index import Row, index_page, read_verdicts
 from evalkit.publish.notebooks import read_page
-from evalkit.publish.pages import Link, Page, Surround
-from evalkit.publish.renderers import Format, Renderer, check_formats, choose_renderer
+from evalkit.publish.pages import Format, Link, Page, Surround
+from evalkit.publish.renderers import Renderer, check_formats, choose_renderer
 from evalkit.workspace import Workspace
 
 CASE_STUDY = "6_case_study"
