@@ -2,18 +2,24 @@
 
 import csv
 from collections.abc import Iterator
+from pathlib import Path
 
+from evalkit.contribution.narratives import lint_site, lowest_class
 from evalkit.contribution.theory import Problem, late_exposure, theory_problems
 from evalkit.documents import read_document
 from evalkit.errors import EvalkitError
 from evalkit.indicators import IndicatorTable
-from evalkit.parameters import Network, Site
+from evalkit.parameters import AUDIENCES, Network, Site
+from evalkit.results import read_result
 from evalkit.views import read_site_table, with_evidence
 from evalkit.workspace import Workspace
 
 
 def check_workspace(workspace: Workspace, *, network: str | None = None, data: str = "") -> list[str]:
-    """List every problem of the dictionary, the parameters, the theories of change and the data.
+    """List every problem of the dictionary, the parameters, the theories of change, the data and the wording.
+
+    What a site's file says about the work is held to the classes of its claims saved last; before the first
+    run it may not claim attribution at all.
 
     Parameters
     ----------
@@ -49,6 +55,7 @@ def _network_problems(workspace: Workspace, name: str, data: str, *, named: bool
             if table.empty:
                 yield f"{site.site_id}: the data hold no row of this site; check its ids and its sources"
             yield from _theory_sentences(workspace, network, site, table, data)
+            yield from _wording_sentences(workspace, network, site)
         except EvalkitError as error:
             yield from error.problems
 
@@ -67,7 +74,7 @@ def _theory_sentences(
     ]
     if not problems:
         return
-    document = read_document(workspace.network_folder(network.network_id) / "sites" / f"{site.site_id}.yml")
+    document = read_document(_site_file(workspace, network, site))
     logged = _log_lines(workspace, network, site, data)
     for problem in problems:
         place = _place_in_log(problem, inline=len(site.contribution.evidence))
@@ -76,6 +83,32 @@ def _theory_sentences(
         else:
             line = f", line {logged[place]}" if place < len(logged) else ""
             yield f"{site.contribution.evidence_file}{line}: {problem.text}"
+
+
+def _wording_sentences(workspace: Workspace, network: Network, site: Site) -> Iterator[str]:
+    """Tell where the site's file claims more than its claims allow, by the classes saved last."""
+    problems = lint_site(site, _saved_classes(workspace, network, site))
+    if problems:
+        document = read_document(_site_file(workspace, network, site))
+        yield from (document.problem(problem.location, problem.text) for problem in problems)
+
+
+def _saved_classes(workspace: Workspace, network: Network, site: Site) -> dict[str, str]:
+    """Return the class of each claim, the lowest where the results saved for several audiences differ."""
+    classes: dict[str, str] = {}
+    for audience in AUDIENCES:
+        folder = workspace.outputs(network.network_id, audience) / site.site_id / "results"
+        if not (folder / "contribution.json").is_file():
+            continue
+        glance = read_result(folder, "contribution").glance
+        for row in glance.to_dict("records"):
+            name, found = str(row.get("hypothesis", "")), str(row["class"])
+            classes[name] = lowest_class({"now": found, "before": classes.get(name, found)})
+    return classes
+
+
+def _site_file(workspace: Workspace, network: Network, site: Site) -> Path:
+    return workspace.network_folder(network.network_id) / "sites" / f"{site.site_id}.yml"
 
 
 def _place_in_log(problem: Problem, *, inline: int) -> int | None:

@@ -1,6 +1,7 @@
 """Words that claim more than the evidence allows, with the mend for each."""
 
 import re
+from typing import NamedTuple
 
 from evalkit.contribution.claim import TOP_CLASS
 
@@ -16,7 +17,8 @@ ATTRIBUTION_WORDS = {
     r"(?:led|leads|lead|leading) (?:directly )?to": "contributed to",
     rf"{_BE}due to": "came with",
     rf"because of {_WORK}": "with a contribution of …",
-    r"result(?:s|ed|ing)? (?:in|from)": "contributed to",
+    r"result(?:ed|ing) (?:in|from)": "contributed to",
+    r"results? in(?= (?:an?|more|fewer|better|higher|lower)\b)": "contributed to",
     r"as a (?:direct )?result of": "after",
     r"thanks to": "with a contribution of",
     rf"{_BE}(?:attributable|attributed) to": "came with a contribution of",
@@ -33,6 +35,32 @@ _PATTERNS = tuple(
 _DENIAL = re.compile(r"(?:\b(?:not|never|no|cannot|nothing|whether)\b|n't\b)[^.;:]{0,40}$", re.IGNORECASE)
 
 
+class AttributionFinding(NamedTuple):
+    """Words that claim attribution, with the line of the text they stand on and a sentence with the mend."""
+
+    line: int
+    sentence: str
+
+
+def attribution_findings(text: str, claim_class: str) -> list[AttributionFinding]:
+    """Find the words in a text that claim attribution, in the order of the text; see `lint_attribution`."""
+    if claim_class == TOP_CLASS:
+        return []
+    found = [
+        (match.start(), match.group(0), mend)
+        for pattern, mend in _PATTERNS
+        for match in pattern.finditer(text)
+        if not _DENIAL.search(text[: match.start()])
+    ]
+    return [
+        AttributionFinding(
+            text.count("\n", 0, start) + 1,
+            f'"{words}" claims attribution, which the class "{claim_class}" does not allow; write "{mend}"',
+        )
+        for start, words, mend in sorted(found)
+    ]
+
+
 def lint_attribution(text: str, claim_class: str) -> list[str]:
     """Find the words in a text that claim attribution, and offer the mend.
 
@@ -44,16 +72,4 @@ def lint_attribution(text: str, claim_class: str) -> list[str]:
     -------
     One sentence for each finding, in the order of the text. Denials ("does not show that it caused") pass.
     """
-    if claim_class == TOP_CLASS:
-        return []
-    found = [
-        (match.start(), match.group(0), mend)
-        for pattern, mend in _PATTERNS
-        for match in pattern.finditer(text)
-        if not _DENIAL.search(text[: match.start()])
-    ]
-    return [
-        f'line {text.count(chr(10), 0, start) + 1}: "{words}" claims attribution, which the class '
-        f'"{claim_class}" does not allow; write "{mend}"'
-        for start, words, mend in sorted(found)
-    ]
+    return [f"line {finding.line}: {finding.sentence}" for finding in attribution_findings(text, claim_class)]

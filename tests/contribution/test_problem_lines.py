@@ -128,3 +128,11 @@ def test_a_problem_of_the_site_file_names_its_line(site, words, check):
 def test_a_problem_of_the_evidence_file_names_its_line(log, words, check):
     found = check(log=log)
     assert any(problem.startswith(words) for problem in found), found
+
+
+def test_words_that_claim_too_much_name_their_line(check):
+    found = check(site=("name: Oak\n", "name: Oak\nabout: The hub brought about the change.\n"))
+    assert found == [
+        'oak.yml, line 3: `about`: "brought about" claims attribution, which the class "not yet assessed" '
+        'does not allow; write "contributed to"'
+    ]
