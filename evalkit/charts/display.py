@@ -154,7 +154,7 @@ def _heading(column: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    if value is None or (not isinstance(value, str) and pd.isna(value)):
+    if value is None or value == "" or (not isinstance(value, str) and pd.isna(value)):
         return "–"
     if isinstance(value, float):
         return f"{value:,.0f}" if value == round(value) else f"{value:,.2f}".replace("-", "−")
