@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -102,12 +103,14 @@ def belief_in(hypothesis: Hypothesis, model: ContributionModel) -> Belief:
     """Update a hypothesis by every item that names it; restricted items count like the others."""
     items = tuple(item for item in model.evidence if hypothesis.id in item.hypotheses)
     ready = evidence_items(items, model)
-    return Belief(
-        hypothesis,
-        items,
-        update(ready, prior=(hypothesis.prior_lo, hypothesis.prior_hi)),
-        point_log_ratio(ready),
-    )
+    posterior, log_ratio = _weighed(tuple(ready), (hypothesis.prior_lo, hypothesis.prior_hi))
+    return Belief(hypothesis, items, posterior, log_ratio)
+
+
+@lru_cache(maxsize=4096)
+def _weighed(items: tuple[EvidenceItem, ...], prior: tuple[float, float]) -> tuple[Posterior, float]:
+    # Every claim faces the same rivals, and every prospect changes one item, so most are asked for again.
+    return update(items, prior=prior), point_log_ratio(items)
 
 
 def evidence_items(items: Sequence[Evidence], model: ContributionModel) -> list[EvidenceItem]:

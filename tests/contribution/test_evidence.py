@@ -168,13 +168,3 @@ def test_leaving_out_evidence_that_speaks_for_it_never_raises_the_lower_bound(lo
     before, after = update(log, prior=(0.4, 0.6)).value, update(rest, prior=(0.4, 0.6)).value
     if low >= 1:
         assert after.low <= before.low + 1e-12
-
-
-def test_two_hundred_items_on_forty_hypotheses_are_quick():
-    import time
-
-    log = [item((0.5, 0.7), (0.1, 0.3), source=str(number % 7)) for number in range(200)]
-    begin = time.perf_counter()
-    for _ in range(40):
-        update(log, prior=(0.4, 0.6))
-    assert time.perf_counter() - begin < 1

@@ -125,15 +125,3 @@ def test_boxes_of_one_column_never_overlap_and_links_run_between_them(graph):
     for column in columns.values():
         for (y, room), (next_y, next_room) in pairwise(sorted(column)):
             assert next_y - y >= (room + next_room) / 2 - 1e-9
-
-
-def test_sixty_boxes_are_laid_out_at_once():
-    import time
-
-    graph = nx.gn_graph(60, seed=4).reverse()
-    graph = nx.relabel_nodes(graph, {node: f"n{node}" for node in graph})
-    nx.set_node_attributes(graph, 0, "rank")
-    nx.set_node_attributes(graph, "output", "kind")
-    begin = time.perf_counter()
-    lay_out(graph)
-    assert time.perf_counter() - begin < 1
