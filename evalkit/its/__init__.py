@@ -1,8 +1,20 @@
 """Interrupted time series and turn-the-curve."""
 
+from evalkit.its.calibration import calibrate
 from evalkit.its.collection import interrupted_time_series
 from evalkit.its.engine import ArrayFit, fit_arrays
 from evalkit.its.fit import fit_series
+from evalkit.its.many import fit_many
+from evalkit.its.pooled import pooled_family
 from evalkit.its.turn import turn_the_curve
 
-__all__ = ["ArrayFit", "fit_arrays", "fit_series", "interrupted_time_series", "turn_the_curve"]
+__all__ = [
+    "ArrayFit",
+    "calibrate",
+    "fit_arrays",
+    "fit_many",
+    "fit_series",
+    "interrupted_time_series",
+    "pooled_family",
+    "turn_the_curve",
+]

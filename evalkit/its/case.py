@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from evalkit.errors import DesignError, ParameterError
 from evalkit.indicators import IndicatorSeries
 from evalkit.its.bounds import extreme_arrangements
-from evalkit.its.design import Contrasts, Design, Extras, effects, means, segmented_design
+from evalkit.its.design import (
+    Contrasts,
+    Design,
+    Extras,
+    effects,
+    means,
+    relative_effects,
+    segmented_design,
+)
 from evalkit.its.engine import Member
 from evalkit.its.timing import SEASONAL_FREQUENCIES, extended_season
 from evalkit.its.window import FEWEST_AFTER, Window
@@ -18,8 +26,6 @@ from evalkit.periods import from_period
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
-
-RELATIVE_STEMS = ("last", "average", "horizon")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -91,15 +97,7 @@ class Case:
 
     def relative(self) -> dict[str, tuple[Floats, Floats]]:
         """Give for each relative effect the contrasts of the fitted path and of the earlier trend."""
-        path, earlier = self.whole.matrix, self.whole.without_interruption
-        after = np.flatnonzero(self.fitted & (np.arange(self.fitted.size) >= self.start))
-        found = {
-            "relative_effect_last": (path[self.last], earlier[self.last]),
-            "relative_effect_average": (path[after].mean(axis=0), earlier[after].mean(axis=0)),
-        }
-        if self.horizon is not None:
-            found["relative_effect_horizon"] = (path[self.horizon], earlier[self.horizon])
-        return found
+        return relative_effects(self.whole, self.fitted, horizon=self.horizon)
 
 
 def prepare(series: IndicatorSeries, plan: Plan) -> Case:
@@ -138,7 +136,7 @@ def prepare(series: IndicatorSeries, plan: Plan) -> Case:
     whole = segmented_design(count, start=start, extras=extras)
     design = Design(whole.terms, whole.matrix[:n], start)
     window.refuse_too_few(fitted, design)
-    asked = _asked(design, whole, window, fitted, horizon)
+    asked = asked_of(design, whole, window, fitted, horizon=horizon)
     low, high = np.where(fitted, window.low, np.nan), np.where(fitted, window.high, np.nan)
     weight = _root_weight(series, window, fitted) if plan.weighted else np.ones(n)
     if (window.censored & fitted).any():
@@ -154,7 +152,9 @@ def is_estimate(term: str) -> bool:
     return not term.startswith(("fitted_", "counterfactual_"))
 
 
-def _asked(design: Design, whole: Design, window: Window, fitted: Booleans, horizon: int | None) -> Contrasts:
+def asked_of(
+    design: Design, whole: Design, window: Window, fitted: Booleans, *, horizon: int | None = None
+) -> Contrasts:
     """Ask for the terms, for the fitted line, and for the counterfactual after the start."""
     unit = dict(zip(design.terms, np.eye(len(design.terms)), strict=True))
     changes = [term for term in design.terms if term.startswith(("level_change", "slope_change"))]

@@ -237,6 +237,26 @@ def effects(design: Design, fitted: NDArray[np.bool_], *, horizon: int | None = 
     return found if horizon is None else found | {"effect_horizon": difference[horizon]}
 
 
+def relative_effects(
+    design: Design, fitted: NDArray[np.bool_], *, horizon: int | None = None
+) -> dict[str, tuple[Floats, Floats]]:
+    """Give the contrasts (p,) of the fitted path and of the earlier trend, for each ratio of the two.
+
+    Parameters
+    ----------
+    fitted : (n,) periods whose values are in the fit; the design may have further rows
+    """
+    path, earlier = design.matrix, design.without_interruption
+    after = np.flatnonzero(fitted & (np.arange(fitted.size) >= design.start))
+    found = {
+        "relative_effect_last": (path[after[-1]], earlier[after[-1]]),
+        "relative_effect_average": (path[after].mean(axis=0), earlier[after].mean(axis=0)),
+    }
+    return (
+        found if horizon is None else found | {"relative_effect_horizon": (path[horizon], earlier[horizon])}
+    )
+
+
 def predictions(design: Design, *, last: int, new_rows: Mapping[int, Floats]) -> Contrasts:
     """Ask for the prediction of new values; `new_rows` maps positions after `last` to design rows (p,)."""
     return Contrasts(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from evalkit.dictionary import Indicator
 from evalkit.indicators import IndicatorSeries
 from evalkit.its.case import Case, Plan, is_estimate, prepare
-from evalkit.its.engine import ArrayFit, Prior, fit_members, learn
+from evalkit.its.engine import ArrayFit, Member, Prior, fit_members, learn
 from evalkit.its.frames import augment_frame, design_record, glance_row, series_identity
 from evalkit.its.ratio import ratio_interval
 from evalkit.its.story import its_paragraph
@@ -35,6 +35,7 @@ TERMS = (
     "relative_effect_average",
     CUMULATIVE,
 )
+NUMBERS = ("estimate", "std_error", "conf_low", "conf_high", "p_value")
 BOUNDED = "known only within bounds: see worst case and best case"
 
 
@@ -150,50 +151,64 @@ def term_unit(indicator: Indicator, term: str) -> str:
 
 
 def _term_rows(case: Case, fit: ArrayFit, prior: Prior | None) -> list[Row]:
-    indicator, member = case.series.indicator, case.member()
-    numbers: dict[str, dict[str, Floats]] = {
-        term: {
-            name: getattr(fit, name)[:, place]
-            for name in ("estimate", "std_error", "conf_low", "conf_high", "p_value")
-        }
-        for place, term in enumerate(fit.terms)
-        if is_estimate(term)
-    }
-    for term, (top, bottom) in case.relative().items():
-        estimate, low, high = ratio_interval(
-            member.y,
-            member.design,
-            top=top,
-            bottom=bottom,
-            method=fit.method,
-            conf_level=fit.conf_level,
-            prior=prior,
-        )
-        numbers[term] = {"estimate": estimate, "conf_low": low, "conf_high": high}
+    indicator = case.series.indicator
+    member = case.member()
+    numbers = term_numbers(member, case.relative(), fit, prior)
     impossible = _leaves_the_possible(
         indicator, fit.estimate[:, fit.terms.index(f"counterfactual_{case.last}")]
     )
     order = [*TERMS, *(term for term in numbers if term not in TERMS)]
     rows: list[Row] = []
     for term in (term for term in order if term in numbers):
-        found = numbers[term]
         note = impossible if term in {"effect_last", "relative_effect_last"} else ""
-        if term.startswith(RELATIVE) and np.isnan(found["estimate"]).all():
+        if term.startswith(RELATIVE) and np.isnan(numbers[term]["estimate"]).all():
             note = "the earlier trend is not clearly above zero, so a ratio to it says nothing"
         common = {"period": _period(case, term), "unit": term_unit(indicator, term), "n": float(fit.n[0])}
-        if len(member.y) == 1:
-            rows.append(
-                {
-                    "term": term,
-                    **common,
-                    **{name: float(value[0]) for name, value in found.items()},
-                    "note": note,
-                }
-            )
-        else:
+        if len(member.y) > 1:
             rows.append({"term": term, **common, "note": BOUNDED})
-            rows += _cases(indicator, term, common, found, note)
+        for name, found in picked({term: numbers[term]}, indicator.favourable).items():
+            rows.append({"term": name, **common, **found, "note": note})
     return rows
+
+
+def term_numbers(
+    member: Member, relative: Mapping[str, tuple[Floats, Floats]], fit: ArrayFit, prior: Prior | None
+) -> dict[str, dict[str, Floats]]:
+    """Gather estimate and interval (A,) of every term; A arrangements of a censored series, else one.
+
+    Parameters
+    ----------
+    relative : contrasts of top and bottom for each ratio
+    """
+    numbers: dict[str, dict[str, Floats]] = {
+        term: {name: getattr(fit, name)[:, place] for name in NUMBERS}
+        for place, term in enumerate(fit.terms)
+        if is_estimate(term)
+    }
+    for term, (top, bottom) in relative.items():
+        ratio = ratio_interval(
+            member.y, member.design, top=top, bottom=bottom, method=fit.method, conf_level=fit.conf_level,
+            prior=prior,
+        )  # fmt: skip
+        numbers[term] = dict(zip(("estimate", "conf_low", "conf_high"), ratio, strict=True))
+    return numbers
+
+
+def picked(numbers: Mapping[str, Mapping[str, Floats]], favourable: str) -> dict[str, dict[str, float]]:
+    """Take a term's one arrangement, or as `<term>_worst_case` and `_best_case` the ends of several."""
+    found: dict[str, dict[str, float]] = {}
+    for term, values in numbers.items():
+        estimate = values["estimate"]
+        if estimate.size == 1:
+            found[term] = {name: float(value[0]) for name, value in values.items()}
+            continue
+        least, most = (0, 0)
+        if not np.isnan(estimate).all():
+            least, most = int(np.nanargmin(estimate)), int(np.nanargmax(estimate))
+        ends = (least, most) if favourable == "higher" else (most, least)
+        for case, place in zip(("worst_case", "best_case"), ends, strict=True):
+            found[f"{term}_{case}"] = {name: float(value[place]) for name, value in values.items()}
+    return found
 
 
 def _period(case: Case, term: str) -> str:
@@ -207,28 +222,6 @@ def _period(case: Case, term: str) -> str:
     if term.endswith("effect_horizon") and case.horizon is not None:
         return from_period(case.window.periods[0] + case.horizon)
     return ""
-
-
-def _cases(
-    indicator: Indicator, term: str, common: Row, numbers: Mapping[str, Floats], note: str
-) -> list[Row]:
-    """Pick the least and the most favourable arrangement for a term."""
-    estimate = numbers["estimate"]
-    if np.isnan(estimate).all():
-        ends = {"worst_case": 0, "best_case": 0}
-    else:
-        least, most = int(np.nanargmin(estimate)), int(np.nanargmax(estimate))
-        worst, best = (least, most) if indicator.favourable == "higher" else (most, least)
-        ends = {"worst_case": worst, "best_case": best}
-    return [
-        {
-            "term": f"{term}_{case}",
-            **common,
-            **{name: float(found[place]) for name, found in numbers.items()},
-            "note": note,
-        }
-        for case, place in ends.items()
-    ]
 
 
 def _leaves_the_possible(indicator: Indicator, counterfactual: Floats) -> str:

@@ -2,17 +2,29 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
-from evalkit.dictionary import Indicator
 from evalkit.its.engine import NEAR_ONE, ArrayFit
 from evalkit.its.window import Window
 from evalkit.periods import reader_label
 from evalkit.wording import interval, number, percent, points, signed
 
 Row = Mapping[str, Any]
+
+
+class Labelled(Protocol):
+    """What a sentence needs to know of an indicator."""
+
+    @property
+    def label(self) -> str:
+        """Its name for readers."""
+
+    @property
+    def favourable(self) -> str:
+        """Which direction is better, "higher" or "lower"."""
+
 
 PERIOD_WORDS = {"school_year": "a school year", "year": "a year", "quarter": "a quarter", "month": "a month"}
 
@@ -32,7 +44,7 @@ def with_interval(row: Row, conf_level: float) -> str:
     return f"{amount(row['estimate'], unit)} ({conf_level:.0%} interval {ends})"
 
 
-def named(indicator: Indicator) -> str:
+def named(indicator: Labelled) -> str:
     """Name the indicator, and say so where lower is better."""
     return f"{indicator.label} (lower is better)" if indicator.favourable == "lower" else indicator.label
 
@@ -47,7 +59,7 @@ def reading(row: Row, favourable: str) -> str:
 
 
 def its_paragraph(
-    indicator: Indicator,
+    indicator: Labelled,
     window: Window,
     start: int,
     rows: Mapping[str, Row],
@@ -80,7 +92,7 @@ def comparison_sentence(tidy: pd.DataFrame, last_label: str, conf_level: float) 
 
 
 def _exact(
-    indicator: Indicator, window: Window, start: int, rows: Mapping[str, Row], conf_level: float
+    indicator: Labelled, window: Window, start: int, rows: Mapping[str, Row], conf_level: float
 ) -> str:
     each = PERIOD_WORDS[window.frequency]
     last, relative = rows["effect_last"], rows["relative_effect_last"]
@@ -113,7 +125,7 @@ def _exact(
 
 
 def _bounded(
-    indicator: Indicator, window: Window, start: int, rows: Mapping[str, Row], conf_level: float
+    indicator: Labelled, window: Window, start: int, rows: Mapping[str, Row], conf_level: float
 ) -> str:
     told = {term: with_interval(row, conf_level) for term, row in rows.items() if "_case" in term}
     worst, best = (

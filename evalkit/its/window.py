@@ -10,7 +10,7 @@ from evalkit.errors import DesignError
 from evalkit.indicators import IndicatorSeries
 from evalkit.its.design import Design
 from evalkit.its.timing import NO_PLACE, season_places, season_problem
-from evalkit.periods import from_period, reader_label
+from evalkit.periods import PANDAS_FREQUENCY, from_period, reader_label, to_period
 
 Floats = NDArray[np.float64]
 
@@ -57,6 +57,27 @@ class Window:
             observed=observed,
             censored=observed & (series.frame["status"] == "censored").to_numpy(),
             season=season_places(series.frame.index, observed, series.frequency),
+        )
+
+    @classmethod
+    def of_rows(cls, rows: pd.DataFrame, *, name: str, frequency: str) -> "Window":
+        """Take the rows of one series from a saved `augment` frame."""
+        index = pd.PeriodIndex(
+            [to_period(str(text), frequency) for text in rows["period"]], freq=PANDAS_FREQUENCY[frequency]
+        )
+        every = pd.period_range(index.min(), index.max())
+        full = rows.set_index(index)[["low", "high", "status"]].reindex(every)
+        low, high = (full[end].to_numpy(dtype=np.float64) for end in ("low", "high"))
+        observed = np.isfinite(low) & np.isfinite(high)
+        return cls(
+            name=name,
+            frequency=frequency,
+            periods=every,
+            low=low,
+            high=high,
+            observed=observed,
+            censored=observed & full["status"].eq("censored").to_numpy(),
+            season=season_places(every, observed, frequency),
         )
 
     @property
