@@ -20,6 +20,9 @@ CHARTS = {
     "contribution": ("theory", "theory_of_change"),
     "contribution.evidence": ("evidence", "evidence_chart"),
     "contribution.ceiling": ("evidence", "ceiling_chart"),
+    "qca": ("qca", "solution_plot"),
+    "qca.truth_table": ("qca", "truth_table_chart"),
+    "performance": ("performance", "performance_chart"),
     "comparison": ("forest", "forest"),
     "comparison_pool": ("pools", "pool_chart"),
 }

@@ -4,14 +4,33 @@ from evalkit.contribution.analysis import contribution_analysis
 from evalkit.contribution.attribution import lint_attribution
 from evalkit.contribution.ceiling import contribution_ceiling
 from evalkit.contribution.claim import classify
+from evalkit.contribution.draws import draw_posteriors
 from evalkit.contribution.evidence import update
-from evalkit.contribution.theory import check_theory
+from evalkit.contribution.narratives import lint_network, lint_results
+from evalkit.contribution.performance import performance_measures
+from evalkit.contribution.qca import qualitative_comparison
+from evalkit.contribution.qca_tables import calibrate, calibrate_crisp, necessity, truth_table
+from evalkit.contribution.rivals import kitagawa
+from evalkit.contribution.shapley import shapley_split
+from evalkit.contribution.theory import check_theory, theory_problems
 
 __all__ = [
+    "calibrate",
+    "calibrate_crisp",
     "check_theory",
     "classify",
     "contribution_analysis",
     "contribution_ceiling",
+    "draw_posteriors",
+    "kitagawa",
     "lint_attribution",
+    "lint_network",
+    "lint_results",
+    "necessity",
+    "performance_measures",
+    "qualitative_comparison",
+    "shapley_split",
+    "theory_problems",
+    "truth_table",
     "update",
 ]
