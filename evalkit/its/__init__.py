@@ -1,5 +1,6 @@
 """Interrupted time series and turn-the-curve."""
 
+from evalkit.its.beside import fit_beside
 from evalkit.its.calibration import calibrate
 from evalkit.its.collection import interrupted_time_series
 from evalkit.its.engine import ArrayFit, fit_arrays
@@ -12,6 +13,7 @@ __all__ = [
     "ArrayFit",
     "calibrate",
     "fit_arrays",
+    "fit_beside",
     "fit_many",
     "fit_series",
     "interrupted_time_series",
