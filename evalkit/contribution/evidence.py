@@ -149,9 +149,12 @@ def evidence_test(s: ArrayLike, e: ArrayLike, *, k: float = DECISIVE_RATIO) -> N
 def cluster_log_ratio(log_ratios: ArrayLike, rho: float) -> float:
     """Join the m log likelihood ratios of a cluster: Σ log LR / (1 + (m−1)ρ).
 
-    Items for and items against the hypothesis are joined apart, and only as many of each (the strongest
-    first) as make the sum largest: a weak item from the same source must not dilute a strong one, or a
-    claim could be raised by leaving the weak item out of the log.
+    For items that speak the same way and weigh the same this is the whole rule. Where they differ, items for
+    and items against the hypothesis are joined apart, and only as many of each (the strongest first) as make
+    the sum largest: dividing by all m would let a weak item from the same source dilute a strong one, so
+    that a claim could be raised by leaving evidence for it out of the log. The joint ratio thus never falls
+    short of that of the strongest item, never exceeds that of independent items, and rises with every item
+    for the hypothesis.
 
     Parameters
     ----------

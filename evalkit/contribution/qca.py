@@ -32,6 +32,8 @@ from evalkit.wording import listed, number
 
 METHOD = "qca"
 SOLUTIONS = ("conservative", "intermediate", "parsimonious")
+MOST_NAMED = 8  # cases named in one sentence of the narrative; the frames name all
+LITTLE = 0.25  # coverage; below it most of the outcome came about in other ways
 TERM_COLUMNS = ("solution", "model", "term", "inclS", "PRI", "covS", "covU", "cases")
 
 
@@ -228,7 +230,7 @@ def _story(
     combinations = 2 ** (table.columns.get_loc("OUT") - 1)
     told = [
         f"{cases} cases show {rows} of the {combinations} possible combinations of conditions; "
-        f"{(table['OUT'] == '1').sum()} of them go with {outcome} consistently enough."
+        f"of these, {(table['OUT'] == '1').sum()} with {outcome} consistently enough."
     ]
     for solution in SOLUTIONS:
         row = solutions[solutions["solution"] == solution].iloc[0]
@@ -238,6 +240,8 @@ def _story(
             f"{solution.capitalize()} solution: {row['formula']} (consistency {number(row['inclS'], 2)}, "
             f"PRI {number(row['PRI'], 2)}, coverage {number(row['covS'], 2)}{others})."
         )
+    if solutions["covS"].max() < LITTLE:
+        told.append(f"None of these covers much: most of {outcome} came about in other ways.")
     for verdict, words in (
         ("necessary", "Hardly any case shows the outcome without"),
         ("trivially necessary", "Met by nearly every case, whether it shows the outcome or not:"),
@@ -251,13 +255,19 @@ def _story(
     if len(torn):
         told.append(
             "Cases whose outcome is not that of their combination: "
-            + "; ".join(f"{row.contradicts.replace(',', ', ')} (row {row.row})" for row in torn.itertuples())
+            + "; ".join(f"{_named(row.contradicts.split(','))} (row {row.row})" for row in torn.itertuples())
             + ". Look into what sets them apart before reading the solution."
         )
     if against:
-        told.append(f"In the intermediate solution but without the outcome: {listed(against)}.")
+        told.append(f"In the intermediate solution but without the outcome: {_named(against)}.")
     if outside:
-        told.append(f"With the outcome but not explained by the intermediate solution: {listed(outside)}.")
+        told.append(f"With the outcome but not explained by the intermediate solution: {_named(outside)}.")
     if left_out:
-        told.append(f"Left out, for want of a membership in every set: {listed(left_out)}.")
+        told.append(f"Left out, for want of a membership in every set: {_named(left_out)}.")
     return tuple(told)
+
+
+def _named(cases: Sequence[str]) -> str:
+    if len(cases) <= MOST_NAMED:
+        return listed(list(cases))
+    return listed([*cases[: MOST_NAMED - 1], f"{len(cases) - MOST_NAMED + 1} more"])

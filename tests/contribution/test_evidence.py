@@ -122,6 +122,25 @@ def test_a_weak_item_from_the_same_source_does_not_dilute_a_strong_one():
     assert cluster_log_ratio(np.log([100, 1.1]), 1.0) == pytest.approx(math.log(100))
 
 
+@given(st.floats(0.05, 4), st.integers(1, 12), st.floats(0, 1))
+def test_like_items_join_by_the_plain_formula(value, count, rho):
+    plain = count * value / (1 + (count - 1) * rho)
+    assert cluster_log_ratio([value] * count, rho) == pytest.approx(plain)
+    assert cluster_log_ratio([-value] * count, rho) == pytest.approx(-plain)
+
+
+@given(st.lists(st.floats(0.01, 4), min_size=1, max_size=8), st.floats(0, 1))
+def test_joined_items_lie_between_the_strongest_and_their_sum_and_above_the_plain_formula(values, rho):
+    joined = cluster_log_ratio(values, rho)
+    assert max(values) - 1e-12 <= joined <= sum(values) + 1e-12
+    assert joined >= sum(values) / (1 + (len(values) - 1) * rho) - 1e-12
+
+
+@given(st.lists(st.floats(-4, 4), max_size=8), st.floats(0.01, 4), st.floats(0, 1))
+def test_one_more_item_for_the_hypothesis_never_speaks_against_it(values, more, rho):
+    assert cluster_log_ratio([*values, more], rho) >= cluster_log_ratio(values, rho) - 1e-12
+
+
 def test_ranges_of_prior_and_evidence_reach_the_posterior():
     found = update([item((0.5, 0.7), (0.03, 0.1))], prior=(0.4, 0.6)).value
     assert (found.low, found.high) == pytest.approx((0.769231, 0.972222), abs=1e-6)

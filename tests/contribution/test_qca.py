@@ -114,7 +114,7 @@ def test_necessity_is_that_of_r(lipset):
 def test_cases_that_contradict_their_row_or_go_unexplained_are_named(result):
     table = result.frames["truth_table"].set_index("row")
     assert table.loc[24, "contradicts"] == "FR,SE"
-    assert "FR, SE (row 24)" in result.summary()
+    assert "FR and SE (row 24)" in result.summary()
     memberships = result.frames["memberships"].set_index("case")
     assert memberships.loc[["FR", "SE"], "place"].tolist() == ["not covered", "not covered"]
     assert memberships.loc["FI", "place"] == "typical"
@@ -173,6 +173,16 @@ def test_an_unknown_column_or_expectation_is_refused():
         truth_table(data, outcome="Y", conditions=["A", "C"])
     with pytest.raises(DesignError, match="use present or absent"):
         qualitative_comparison(data, outcome="Y", conditions=["A", "B"], expectations={"A": "yes"})
+
+
+def test_many_contradicting_cases_are_counted_in_the_narrative_and_named_in_the_frame():
+    data = crisp([(1, 1)] * 20 + [(0, 0)] * 2, [1.0] * 9 + [0.0] * 11 + [0.0, 0.0])
+    data.loc["case21", "B"] = 1.0
+    data.loc["case21", "Y"] = 1.0
+    found = qualitative_comparison(data, outcome="Y", conditions=["A", "B"])
+    assert "case0, case1, case2, case3, case4, case5, case6 and 2 more (row 4)" in found.summary()
+    row = found.frames["truth_table"].set_index("row").loc[4]
+    assert row["contradicts"].count(",") == 8
 
 
 def test_a_case_without_a_membership_is_left_out_and_named():
