@@ -7,6 +7,7 @@ from evalkit.its.engine import ArrayFit, fit_arrays
 from evalkit.its.fit import fit_series
 from evalkit.its.many import fit_many
 from evalkit.its.pooled import pooled_family
+from evalkit.its.sensitivity import its_sensitivity
 from evalkit.its.turn import turn_the_curve
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "fit_many",
     "fit_series",
     "interrupted_time_series",
+    "its_sensitivity",
     "pooled_family",
     "turn_the_curve",
 ]

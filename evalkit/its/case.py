@@ -69,7 +69,7 @@ class Case:
     design : over the n periods of the window; whole : over those up to the horizon
     fitted : (n,) whether a period's value is in the fit
     asked : contrasts of the coefficients
-    values : (A, n), one row, or one for each extreme arrangement of the bounds of a censored series
+    readings : (A, n), one row, or one for each extreme arrangement of the bounds of a censored series
     root_weight : (n,) square root of each value's weight
     """
 
@@ -82,7 +82,7 @@ class Case:
     whole: Design
     fitted: Booleans
     asked: Contrasts
-    values: Floats
+    readings: Floats
     root_weight: Floats
 
     @property
@@ -93,7 +93,7 @@ class Case:
     def member(self) -> Member:
         """Hand the series to the engine; one known only within bounds does not teach a family."""
         design = Design(self.design.terms, self.design.matrix * self.root_weight[:, None], self.start)
-        return Member(self.values * self.root_weight, design, self.asked, teaches=len(self.values) == 1)
+        return Member(self.readings * self.root_weight, design, self.asked, teaches=len(self.readings) == 1)
 
     def relative(self) -> dict[str, tuple[Floats, Floats]]:
         """Give for each relative effect the contrasts of the fitted path and of the earlier trend."""
