@@ -125,6 +125,16 @@ class Reach(Declared):
     effect_source: str = ""
 
 
+class JointReach(Declared):
+    """How many of an indicator's denominator any of its solutions served, each person counted once."""
+
+    indicator: Id
+    period: PeriodText
+    served: int = Field(ge=0)
+    population: int = Field(gt=0)
+    source: str = ""
+
+
 class EntryScore(Declared):
     """Where those served stood when they entered and later, and where everybody stood, on one test.
 
@@ -160,6 +170,7 @@ class ContributionModel(Declared):
     evidence_file: str = ""
     sources: tuple[EvidenceSource, ...] = ()
     reach: tuple[Reach, ...] = ()
+    reach_together: tuple[JointReach, ...] = ()
     entry_scores: tuple[EntryScore, ...] = ()
     partner_claims: tuple[PartnerClaim, ...] = ()
 

@@ -13,6 +13,7 @@ from evalkit.contribution_model import (
     Evidence,
     EvidenceSource,
     Hypothesis,
+    JointReach,
     Link,
     Measure,
     MeasuredValue,
@@ -43,6 +44,7 @@ __all__ = [
     "EvidenceSource",
     "Gateway",
     "Hypothesis",
+    "JointReach",
     "KeyDriver",
     "Link",
     "Measure",
@@ -211,6 +213,18 @@ class Partner(Declared):
     name: str
     solutions: tuple[Solution, ...] = ()
     measures: tuple[Measure, ...] = ()
+
+    @model_validator(mode="after")
+    def _measures_its_own(self) -> "Partner":
+        own = {solution.solution_id for solution in self.solutions}
+        for measure in self.measures:
+            if measure.solution is not None and measure.solution not in own:
+                hint = suggestion(measure.solution, own) or "name a solution of this partner"
+                raise ValueError(
+                    f"measure {measure.measure_id!r} names the solution {measure.solution!r}, which this "
+                    f"partner does not have; {hint}"
+                )
+        return self
 
 
 class Target(Declared):

@@ -1,7 +1,7 @@
 """The contribution ceiling: the most that the persons reached could account for."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy import stats
@@ -182,6 +182,24 @@ def frechet_reach(served: Sequence[int], population: int) -> tuple[float, float]
     if population < 1 or any(count < 0 or count > population for count in served):
         raise ValueError(f"served counts must lie between 0 and the denominator, {population}")
     return max(served, default=0) / population, min(population, sum(served)) / population
+
+
+def unduplicated_reach(served: Mapping[str, Iterable[str]], denominator: Collection[str]) -> float:
+    """Return the share of the denominator that any solution served, each person counted once.
+
+    Parameters
+    ----------
+    served : solution -> ids of the persons it served; whoever is not in the denominator does not count
+    denominator : ids of all persons that the indicator counts
+
+    Raises
+    ------
+    ValueError : the denominator is empty.
+    """
+    counted = set(denominator)
+    if not counted:
+        raise ValueError("the denominator holds nobody")
+    return len(counted & {person for people in served.values() for person in people}) / len(counted)
 
 
 def anchored_contribution(reach: float, outcome_served: float, outcome_without: float) -> float:

@@ -17,7 +17,8 @@ class Reached:
     Attributes
     ----------
     solutions, exposures : one per solution, its reach and dose averaged over the periods
-    bounds : share of the denominator reached by any of them; Fréchet bounds, as some may be served twice
+    bounds : share of the denominator reached by any of them: twice the same number where the site has counted
+        everybody once, else Fréchet's bounds, as some may be served twice
     dose : mean fraction of the full dose among those served
     """
 
@@ -71,7 +72,8 @@ def reached_by(
         indicator=indicator,
         solutions=tuple(solutions),
         exposures=exposures,
-        bounds=(max(item.reach for item in exposures), min(1.0, served)),
+        bounds=_joint_share(model, indicator, solutions, inside=rows)
+        or (max(item.reach for item in exposures), min(1.0, served)),
         dose=doses / served if served else 0.0,
         effect_source="; ".join(sorted({item.effect_source for item in rows if item.effect_source})),
     )
@@ -110,6 +112,23 @@ def _exposure(rows: Sequence[Reach]) -> Exposure:
         effect_low=_number(stated.effect_lo if stated else None),
         effect_high=_number(stated.effect_hi if stated else None),
     )
+
+
+def _joint_share(
+    model: ContributionModel, indicator: Indicator, solutions: Sequence[str], *, inside: Sequence[Reach]
+) -> tuple[float, float] | None:
+    """Return the counted joint share, where it is about all these solutions in these periods."""
+    everyone = {item.solution for item in model.reach if item.indicator == indicator.id}
+    periods = {item.period for item in inside}
+    counted = [
+        item.served / item.population
+        for item in model.reach_together
+        if item.indicator == indicator.id and item.period in periods
+    ]
+    if not counted or everyone != set(solutions):
+        return None
+    share = sum(counted) / len(counted)
+    return share, share
 
 
 def _number(value: float | None) -> float:

@@ -48,6 +48,8 @@ def theory_problems(model: ContributionModel, dictionary: DataDictionary) -> lis
         *_hypothesis_problems(model),
         *_evidence_problems(model, dictionary),
         *_reach_problems(model),
+        *_joint_reach_problems(model),
+        *_unknown_nodes(model),
     ]
     return [Problem(("contribution", *problem.location), problem.text) for problem in found]
 
@@ -261,6 +263,45 @@ def _reach_problems(model: ContributionModel) -> Iterator[Problem]:
         if item.effect is not None and not item.effect_source.strip():
             yield Problem(
                 (*here, "effect"), f"{where}: the effect has no source; name the study it comes from"
+            )
+
+
+def _joint_reach_problems(model: ContributionModel) -> Iterator[Problem]:
+    for place, item in enumerate(model.reach_together):
+        single = [
+            row.served for row in model.reach if (row.indicator, row.period) == (item.indicator, item.period)
+        ]
+        where = f"reach_together for {item.indicator} in {item.period}"
+        if item.served > item.population:
+            text = f"{item.served} served is more than the denominator, {item.population}"
+            yield Problem(("reach_together", place, "served"), f"{where}: {text}; count every person once")
+        elif single and not max(single) <= item.served <= sum(single):
+            yield Problem(
+                ("reach_together", place, "served"),
+                f"{where}: {item.served} served by any solution must lie between the largest single count, "
+                f"{max(single)}, and their sum, {sum(single)}; correct one of the counts",
+            )
+
+
+def _unknown_nodes(model: ContributionModel) -> Iterator[Problem]:
+    """Tell where reach, entry scores or claims name a solution or partner that the theory does not have."""
+    named: list[tuple[str, int, str, str, str]] = [
+        *(("reach", place, "solution", item.solution, "solution") for place, item in enumerate(model.reach)),
+        *(
+            ("entry_scores", place, "solution", item.solution, "solution")
+            for place, item in enumerate(model.entry_scores)
+        ),
+        *(
+            ("partner_claims", place, "partner", item.partner, "partner")
+            for place, item in enumerate(model.partner_claims)
+        ),
+    ]
+    for key, place, field, name, kind in named:
+        known = {node.id for node in model.nodes if node.kind == kind}
+        if name not in known:
+            hint = suggestion(name, known) or "declare it under nodes"
+            yield Problem(
+                (key, place, field), f"{key} names the {kind} {name!r}, which is no such node; {hint}"
             )
 
 

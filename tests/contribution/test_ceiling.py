@@ -13,6 +13,7 @@ from evalkit.contribution.ceiling import (
     fieller_interval,
     frechet_reach,
     threshold_effect,
+    unduplicated_reach,
 )
 
 # Standard error of .86 - .68 with 88 and 108 persons.
@@ -110,3 +111,11 @@ def test_fiellers_interval_contains_the_ratio(top, top_error, bottom, bottom_err
     found = fieller_interval(top, top_error, bottom, bottom_error)
     assert found.bounded
     assert found.low - 1e-9 <= found.ratio <= found.high + 1e-9
+
+
+def test_reach_from_ids_counts_every_person_once_and_only_those_of_the_denominator():
+    # 3 + 2 served, one by both and one who is not counted: 3 of 10.
+    served = {"coaching": ["a", "b", "c"], "clinic": ["c", "elsewhere"]}
+    assert unduplicated_reach(served, "abcdefghij") == pytest.approx(0.3)
+    with pytest.raises(ValueError, match="holds nobody"):
+        unduplicated_reach(served, [])

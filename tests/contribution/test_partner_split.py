@@ -4,6 +4,7 @@ import pytest
 from made_up_town import MODEL, changed, site_with, time_series
 
 from evalkit.contribution import contribution_analysis
+from evalkit.contribution.exposure import reached_by
 
 REACH = MODEL["reach"][0]
 LINKED = {
@@ -61,3 +62,15 @@ def test_a_partner_without_a_stated_effect_has_no_share(dictionary):
         site_with(changed(reach=[bare])), time_series(), audience="public", dictionary=dictionary
     )
     assert result.frames["partners"]["share"].isna().all()
+
+
+def test_a_count_of_persons_served_by_anyone_stands_in_for_the_bounds(dictionary):
+    # 160 and 100 of 400 served; 200 by either, so half and not between .40 and .65.
+    together = {"indicator": "chronic_absence", "period": "2022", "served": 200, "population": 400}
+    for counted, expected in (((), (0.40, 0.65)), ((together,), (0.5, 0.5))):
+        both = [REACH, REACH | {"solution": "clinic", "served": 100}]
+        model = changed(**LINKED, reach=both, reach_together=list(counted))
+        reached = reached_by(
+            None, model, dictionary.indicator("chronic_absence"), start="2019", last_period=""
+        )
+        assert reached.bounds == pytest.approx(expected)

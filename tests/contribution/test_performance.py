@@ -117,3 +117,14 @@ def test_met_and_not_met_change_places_when_the_direction_does(value, width, tar
     assert (higher, lower) != ("not met", "not met")
     if higher == "not met":
         assert lower == "met"
+
+
+def test_a_measure_of_a_solution_that_the_partner_does_not_have_is_refused():
+    partner = {
+        "partner_id": "hub",
+        "name": "Hub",
+        "solutions": [{"solution_id": "coaching", "name": "Coaching", "kind": "family"}],
+        "measures": [measure("how_much", solution="couching")],
+    }
+    with pytest.raises(ValidationError, match=r"names the solution 'couching'.*did you mean 'coaching'"):
+        Partner.model_validate(partner)

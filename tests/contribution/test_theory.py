@@ -15,6 +15,7 @@ def one_of(items, index, **change):
     return [item | change if place == index else item for place, item in enumerate(items)]
 
 
+TOGETHER = {"indicator": "chronic_absence", "period": "2022", "population": 400}
 LINKS, HYPOTHESES, EVIDENCE = MODEL["links"], MODEL["hypotheses"], MODEL["evidence"]
 
 
@@ -51,6 +52,13 @@ def test_a_sound_theory_has_no_problem(model, dictionary):
         ({"reach": one_of(MODEL["reach"], 0, effect=15.0, effect_hi=25.0)}, "effects are proportions"),
         ({"reach": one_of(MODEL["reach"], 0, effect_source="")}, "the effect has no source"),
         ({"reach": one_of(MODEL["reach"], 0, effect_lo=0.2)}, "must lie between effect_lo and effect_hi"),
+        ({"reach": one_of(MODEL["reach"], 0, solution="couching")}, "did you mean 'coaching'?"),
+        ({"partner_claims": [{"partner": "hubb", "indicator": "chronic_absence", "value": 3}]},
+         "partner_claims names the partner 'hubb'"),
+        ({"reach_together": [TOGETHER | {"served": 500}]}, "500 served is more than the denominator, 400"),
+        ({"reach_together": [TOGETHER | {"served": 170}]}, "between the largest single count, 160"),
+        ({"evidence": one_of(EVIDENCE, 0, estimate="its:chronic_absence")},
+         "evidence 'audit' cites 'its:chronic_absence'; write method, indicator and term"),
     ],
 )  # fmt: skip
 def test_each_problem_is_one_sentence_with_its_mend(parts, words, dictionary):
