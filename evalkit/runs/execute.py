@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from evalkit.runs.kernels import Receipt
 from evalkit.runs.plan import NotebookRun, Plan
-from evalkit.runs.pool import WorkerPool, stop_signals
+from evalkit.runs.pool import LostWorker, PlainPool, WarmPool, new_pool, stop_signals
 from evalkit.runs.record import (
     PARTIAL,
     describe_inputs,
@@ -65,10 +65,12 @@ class RunReport:
     ----------
     rows : one for each planned run, in the plan's order
     stopped_by : number of the signal that ended the batch early; None when it came to its end
+    note : why the runs were slower than they might be; "" when they were not
     """
 
     rows: tuple[RunRow, ...]
     stopped_by: int | None = None
+    note: str = ""
 
     @property
     def problems(self) -> tuple[RunRow, ...]:
@@ -90,6 +92,7 @@ def run_plan(
     jobs: int | None = None,
     time_limit: float = NOTEBOOK_TIME_LIMIT,
     force: bool = False,
+    warm: bool = True,
     tell: Callable[[RunEvent], None] = lambda event: None,
 ) -> RunReport:
     """Run the sites' notebooks side by side, then the network's, and report how each ended.
@@ -105,6 +108,7 @@ def run_plan(
     jobs : notebooks at a time; None for the number of cores
     time_limit : seconds for each notebook
     force : run also what is up to date
+    warm : fork a process that has imported everything, where that is safe; else a kernel for each notebook
     tell : called in this process whenever a run starts or ends
 
     Returns
@@ -114,7 +118,7 @@ def run_plan(
     """
     for partial in plan.folder.rglob(f"*{PARTIAL}"):
         partial.unlink(missing_ok=True)
-    with stop_signals() as stopped_by, WorkerPool(jobs=jobs or core_count()) as pool:
+    with stop_signals() as stopped_by, new_pool(jobs=jobs or core_count(), warm=warm) as pool:
         batch = _Batch(plan, pool=pool, time_limit=time_limit, force=force, tell=tell, stopped_by=stopped_by)
         batch.run(plan.chains)
         if plan.chains and not any(site_is_there(plan, site_id) for site_id in plan.site_ids):
@@ -122,7 +126,9 @@ def run_plan(
         else:
             batch.run([plan.network_runs])
     report = RunReport(
-        rows=tuple(batch.rows[run] for run in plan.runs), stopped_by=next(iter(stopped_by), None)
+        rows=tuple(batch.rows[run] for run in plan.runs),
+        stopped_by=next(iter(stopped_by), None),
+        note=pool.note,
     )
     lines = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in report.rows)
     write_whole(plan.folder / "runs.jsonl", lines)
@@ -151,7 +157,7 @@ class _Batch:
         self,
         plan: Plan,
         *,
-        pool: WorkerPool,
+        pool: PlainPool | WarmPool,
         time_limit: float,
         force: bool,
         tell: Callable[[RunEvent], None],
@@ -221,7 +227,7 @@ class _Batch:
             entry = self.under_way.pop(future)
             try:
                 receipt = future.result()
-            except BrokenProcessPool:
+            except (BrokenProcessPool, LostWorker):
                 self._settle_lost(entry)
             else:
                 self._settle(entry, receipt)
@@ -257,7 +263,7 @@ class _Batch:
             path for path, changed in result_files(run).items() if entry.results_before.get(path) != changed
         }
         if receipt.status == "done":
-            outputs = {run.output, *made}
+            outputs = {run.output, *made, *(path for path in [run.overflow] if path.is_file())}
             write_record(self.plan, run, entry.inputs, status="done", error="", outputs=outputs)
         elif receipt.status == "failed":
             for path in made:

@@ -11,26 +11,25 @@ from multiprocessing import parent_process
 from pathlib import Path
 from time import monotonic
 from types import FrameType
-from typing import Any, Literal
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, Literal
 
+from evalkit.runs.groups import SCRATCH_VARIABLE
 from evalkit.runs.plan import NotebookRun
-from evalkit.runs.record import write_whole
+from evalkit.runs.record import PARTIAL, write_whole
+
+if TYPE_CHECKING:
+    from evalkit.runs.engines import Attempt
 
 KERNEL = "python3"
 KERNEL_START_LIMIT = 60  # seconds; a kernel is ready in about half a second, a laptop waking up takes longer
-LOST_KERNEL_ATTEMPTS = (
-    2  # a kernel that dies is tried once more: a lost port or a short memory may not come back
-)
+LOST_KERNEL_ATTEMPTS = 2  # a lost port or a short memory may not come back
 ERROR_LENGTH = 240  # characters of an error that fit a line of the table of failures
-SOCKET_PATH_LENGTH = 100  # bytes; Unix allows 104 to 108 for the path of a socket
-
-GROUP_ENDING = ".group"
 
 # Set before any kernel starts. A fixed hash seed keeps the order of sets, and so a notebook's bytes.
 KERNEL_ENVIRONMENT = {
     "MPLBACKEND": "agg",
     "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's allocator; a fork is safe without threads
     "PYTHONHASHSEED": "0",
     "JUPYTER_PREFER_ENV_PATH": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
@@ -57,59 +56,41 @@ class Receipt:
     seconds: float
 
 
-@dataclass
-class _Attempt:
-    """What is known of a run under way: the notebook as far as it came, and who holds its kernel."""
-
-    notebook: Any = None
-    client: Any = None
-    group: int | None = None
-    ended: BaseException | None = None
-
-    def note_group(self, group: int | None) -> None:
-        """Write down the kernel's process group, for `kill_groups` should this process be lost."""
-        self.group = group
-        if group:
-            _group_file(group).touch()
-
-    def kill_kernel(self) -> None:
-        """End the kernel and all that it started."""
-        with suppress(AttributeError):
-            self.group = self.client.km.provisioner.pgid or self.group
-        if self.group:
-            _kill_group(self.group)
-            _group_file(self.group).unlink(missing_ok=True)
+_attempt: "Attempt | None" = None
 
 
-_attempt: _Attempt | None = None
+def worker_environment(scratch: Path) -> dict[str, str]:
+    """Return what the environment of a process that runs notebooks must say.
+
+    Parameters
+    ----------
+    scratch : a folder for the kernels' connection files and the like
+    """
+    ipython = str(scratch / "ipython")
+    return {**KERNEL_ENVIRONMENT, SCRATCH_VARIABLE: str(scratch), "IPYTHONDIR": ipython}
 
 
 def start_worker(scratch: Path) -> None:
-    """Make this process fit to run notebooks; `scratch` takes the kernels' connection files.
+    """Make this process fit to run notebooks in kernels of their own, for as long as its parent lives."""
+    os.environ.update(worker_environment(scratch))
+    become_worker()
+    threading.Thread(target=_follow_parent, args=(scratch,), daemon=True).start()
 
-    SIGINT ends the run under way and keeps what it has; SIGTERM, or the end of the parent, ends the process
-    and its kernel at once. The process leaves the terminal's group, so that only the parent hears Ctrl-C.
+
+def become_worker() -> None:
+    """Take this process out of the terminal's group, so that only the parent hears Ctrl-C.
+
+    SIGINT ends the run under way and keeps what it has; SIGTERM ends the process and its kernel at once.
     """
     if hasattr(os, "setsid"):
         os.setsid()
-    os.environ.update(
-        KERNEL_ENVIRONMENT, JUPYTER_RUNTIME_DIR=str(scratch), IPYTHONDIR=str(scratch / "ipython")
-    )
     # jsonschema can do without; importing it builds a grammar, 1 s for each worker
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _terminate)
-    threading.Thread(target=_follow_parent, args=(scratch,), daemon=True).start()
 
 
-def kill_groups(scratch: Path) -> None:
-    """End the kernels that lost workers left behind, with all that these had started."""
-    for path in scratch.glob(f"*{GROUP_ENDING}"):
-        _kill_group(int(path.stem))
-        path.unlink(missing_ok=True)
-
-
-def run_notebook(run: NotebookRun, *, root: Path, time_limit: float) -> Receipt:
+def run_notebook(run: NotebookRun, *, root: Path, time_limit: float, warm: bool = False) -> Receipt:
     """Run a notebook from top to bottom and save it whole.
 
     A run that ended well stands at `run.output`; one that did not is kept as `<name>.failed.ipynb` beside
@@ -119,11 +100,14 @@ def run_notebook(run: NotebookRun, *, root: Path, time_limit: float) -> Receipt:
     ----------
     root : working folder of the kernel
     time_limit : seconds for the whole notebook
+    warm : whether to fork this process's warm shell instead of starting a kernel
     """
     started = monotonic()
     status: Status
-    for _ in range(LOST_KERNEL_ATTEMPTS):
-        attempt = _execute(run, root=root, time_limit=time_limit, deadline=started + time_limit)
+    overflow = run.overflow.with_name(run.overflow.name + PARTIAL)
+    # a crash may come of the fork: the second try is in a kernel of its own
+    for again in range(LOST_KERNEL_ATTEMPTS):
+        attempt = _execute(run, overflow, warm=warm and not again, root=root, deadline=started + time_limit)
         if not _kernel_was_lost(attempt.ended):
             break
     if isinstance(attempt.ended, KeyboardInterrupt):
@@ -137,6 +121,10 @@ def run_notebook(run: NotebookRun, *, root: Path, time_limit: float) -> Receipt:
             target = run.failed if error else run.output
             write_whole(target, _to_text(attempt.notebook, run, status=status, error=error))
             saved = target
+        if overflow.exists():
+            os.replace(overflow, run.overflow)
+        else:
+            run.overflow.unlink(missing_ok=True)
     except OSError as trouble:
         status = "failed"
         mend = "make room or mend the folder, and run again"
@@ -146,15 +134,16 @@ def run_notebook(run: NotebookRun, *, root: Path, time_limit: float) -> Receipt:
     return Receipt(status=status, error=error, saved=saved, seconds=monotonic() - started)
 
 
-def _execute(run: NotebookRun, *, root: Path, time_limit: float, deadline: float) -> _Attempt:
+def _execute(run: NotebookRun, overflow: Path, *, warm: bool, root: Path, deadline: float) -> "Attempt":
     global _attempt
-    attempt = _attempt = _Attempt()
+    from evalkit.runs import engines
+
+    attempt = _attempt = engines.Attempt(overflow=overflow)
     try:
         import nbformat
         import papermill
         from papermill.exceptions import PapermillExecutionError
 
-        _register_engine()
         attempt.notebook = nbformat.read(run.notebook, as_version=4)  # type: ignore[no-untyped-call]
         # the error of a cell is in the notebook, where `_explain` finds it
         with suppress(PapermillExecutionError):
@@ -163,7 +152,7 @@ def _execute(run: NotebookRun, *, root: Path, time_limit: float, deadline: float
                 attempt.notebook,
                 None,
                 parameters=run.parameters,
-                engine_name="evalkit",
+                engine_name=engines.register(warm=warm),
                 kernel_name=KERNEL,
                 language="python",
                 request_save_on_cell_execute=False,
@@ -172,6 +161,7 @@ def _execute(run: NotebookRun, *, root: Path, time_limit: float, deadline: float
                 cwd=root,
                 attempt=attempt,
                 deadline=deadline,
+                root=root,
             )
     except (Exception, KeyboardInterrupt) as trouble:  # noqa: BLE001 (anything may come out of a dying kernel)
         attempt.ended = trouble
@@ -181,60 +171,12 @@ def _execute(run: NotebookRun, *, root: Path, time_limit: float, deadline: float
     return attempt
 
 
-def _register_engine() -> None:
-    """Give papermill an engine that records no clock, ends the kernel at once, and hands out its notebook."""
-    from papermill.clientwrap import PapermillNotebookClient
-    from papermill.engines import Engine, papermill_engines
-    from traitlets.config import Config
-
-    class EvalkitEngine(Engine):  # type: ignore[misc]
-        @classmethod
-        def execute_managed_notebook(
-            cls,
-            nb_man: Any,
-            kernel_name: str,
-            *,
-            attempt: _Attempt,
-            deadline: float,
-            start_timeout: int,
-            **_: Any,
-        ) -> None:
-            def note_group(**_: Any) -> None:
-                attempt.note_group(attempt.client.km.provisioner.pgid)
-
-            attempt.notebook = nb_man.nb
-            attempt.client = PapermillNotebookClient(
-                nb_man,
-                kernel_name=kernel_name,
-                startup_timeout=start_timeout,
-                timeout_func=lambda cell: max(1, round(deadline - monotonic())),
-                force_raise_errors=True,
-                record_timing=False,
-                coalesce_streams=True,
-                shutdown_kernel="immediate",
-                on_notebook_start=note_group,
-                config=Config({"KernelManager": _connection()}),
-            )
-            attempt.client.execute()
-
-    papermill_engines.register("evalkit", EvalkitEngine)
-
-
-def _connection() -> dict[str, str]:
-    """Prefer sockets in the scratch folder: a TCP port is picked before it is bound, so kernels can clash."""
-    stem = Path(os.environ["JUPYTER_RUNTIME_DIR"]) / uuid4().hex
-    if sys.platform != "linux" or len(f"{stem}-ipc-5".encode()) > SOCKET_PATH_LENGTH:
-        return {}
-    # without a file of its own every kernel would use the sockets kernel-ipc-1 to -5 of the working folder
-    return {"transport": "ipc", "connection_file": f"{stem}.json"}
-
-
 def _kernel_was_lost(ended: BaseException | None) -> bool:
     # nbclient's DeadKernelError is a RuntimeError, and so is a kernel that never answers
     return isinstance(ended, RuntimeError)
 
 
-def _explain(attempt: _Attempt, *, time_limit: float) -> str:
+def _explain(attempt: "Attempt", *, time_limit: float) -> str:
     """Say in one line why the run did not end well; "" when it did."""
     if attempt.notebook is None:
         return _one_line(f"{type(attempt.ended).__name__}: {attempt.ended}")
@@ -301,16 +243,6 @@ def _mark_failure(notebook: Any, error: str) -> None:
         begun[-1].outputs.append(new_output("error", **mark))  # type: ignore[no-untyped-call]
     notice = f"**This run did not end well.** {error}"
     notebook.cells.insert(0, new_markdown_cell(notice, id="run-failure"))  # type: ignore[no-untyped-call]
-
-
-def _group_file(group: int) -> Path:
-    return Path(os.environ["JUPYTER_RUNTIME_DIR"]) / f"{group}{GROUP_ENDING}"
-
-
-def _kill_group(group: int) -> None:
-    if hasattr(os, "killpg") and group != os.getpgrp():
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

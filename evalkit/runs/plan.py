@@ -51,6 +51,11 @@ class NotebookRun:
         return self.output.with_name(f"{self.name}.failed.ipynb")
 
     @property
+    def overflow(self) -> Path:
+        """Where the output goes that would make the notebook too long."""
+        return self.output.with_name(f"{self.name}.output.txt")
+
+    @property
     def label(self) -> str:
         """The run's name for a person, e.g. "alder-park/2_turn_the_curve"."""
         return f"{self.site_id or 'network'}/{self.name}"

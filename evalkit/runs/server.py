@@ -1,0 +1,201 @@
+"""The warm server: a process that has imported everything once and forks a worker for each notebook.
+
+It is started as a program of its own, says what it has imported, and runs no thread, so that its forks are
+safe. It ends, and ends all that it started, when the pipe to the process that started it is closed.
+"""
+
+import functools
+import gc
+import importlib
+import os
+import shutil
+import signal
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from time import monotonic
+from typing import Any, NoReturn
+
+from evalkit.runs.groups import SCRATCH_VARIABLE, die_with_parent, kill_group, kill_groups
+from evalkit.runs.kernels import become_worker, run_notebook
+from evalkit.runs.plan import NotebookRun
+
+# Whatever a notebook of evalkit's imports, and what the worker needs to run it.
+PRELOADED = (
+    "numpy",
+    "pandas",
+    "scipy.stats",
+    "scipy.optimize",
+    "statsmodels.api",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.pyplot",
+    "seaborn",
+    "networkx",
+    "PIL.PngImagePlugin",
+    "pandera.pandas",
+    "ruamel.yaml",
+    "ipykernel.ipkernel",
+    "evalkit.views",
+    "evalkit.readers",
+    "evalkit.runs.engines",
+)
+WORKER_GRACE = 90.0  # seconds beyond its notebook's limit after which a worker itself counts as hung
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hello:
+    """What the server says of itself once it is ready.
+
+    Attributes
+    ----------
+    threads : of the process, as the system counts them; more than 1 makes a fork unsafe
+    """
+
+    evalkit: str
+    imported: tuple[str, ...]
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Worker:
+    ticket: int
+    process: int
+    deadline: float
+
+
+def main(descriptor: int) -> NoReturn:
+    """Serve the process at the other end of a pipe until it closes it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = Connection(descriptor)
+    _preload()
+    from evalkit.runs.engines import WarmEngine
+    from evalkit.runs.shell import new_shell
+
+    WarmEngine.warm = new_shell()
+    hello = Hello(
+        evalkit=str(sys.modules["evalkit"].__file__),
+        imported=tuple(name for name in PRELOADED if name in sys.modules),
+        threads=_thread_count(),
+    )
+    gc.collect()
+    gc.freeze()
+    connection.send(hello)
+    _Server(connection).serve()
+
+
+class _Server:
+    """The workers under way, each with the pipe on which its receipt will come."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.workers: dict[Connection, _Worker] = {}
+
+    def serve(self) -> NoReturn:
+        signal.signal(signal.SIGTERM, lambda signum, frame: self.end())
+        while True:
+            now = monotonic()
+            nearest = min((worker.deadline - now for worker in self.workers.values()), default=None)
+            ready = wait([self.connection, *self.workers], timeout=nearest and max(0.0, nearest))
+            for pipe in ready:
+                if pipe is not self.connection:
+                    self._settle(pipe)  # type: ignore[arg-type]
+            if self.connection in ready:
+                self._obey()
+            for pipe in [pipe for pipe, worker in self.workers.items() if worker.deadline < monotonic()]:
+                kill_group(self.workers[pipe].process)
+                self._settle(pipe)
+
+    def end(self) -> NoReturn:
+        """End every worker with all that it started, and then this process."""
+        for worker in self.workers.values():
+            kill_group(worker.process)
+        scratch = Path(os.environ[SCRATCH_VARIABLE])
+        kill_groups(scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(0)
+
+    def _obey(self) -> None:
+        try:
+            asked: Any = self.connection.recv()
+        except (EOFError, OSError):
+            self.end()
+        if asked == "interrupt":
+            for worker in self.workers.values():
+                with suppress(ProcessLookupError):
+                    os.kill(worker.process, signal.SIGINT)
+            return
+        ticket, run, root, time_limit = asked
+        _read_ahead(run.parameters.get("network", ""), root)
+        self._start(ticket, run, root=root, time_limit=time_limit)
+
+    def _start(self, ticket: int, run: NotebookRun, *, root: Path, time_limit: float) -> None:
+        here, there = Pipe(duplex=False)
+        server = os.getpid()
+        process = os.fork()
+        if process == 0:
+            try:
+                become_worker()
+                die_with_parent(server)
+                for pipe in (self.connection, here, *self.workers):
+                    pipe.close()
+                there.send(run_notebook(run, root=root, time_limit=time_limit, warm=True))
+            finally:
+                os._exit(0)
+        there.close()
+        deadline = monotonic() + time_limit + WORKER_GRACE
+        self.workers[here] = _Worker(ticket=ticket, process=process, deadline=deadline)
+
+    def _settle(self, pipe: Connection) -> None:
+        """Hand on a worker's receipt, None where it was lost, and let nothing of it stay."""
+        worker = self.workers.pop(pipe)
+        try:
+            receipt = pipe.recv() if pipe.poll() else None
+        except (EOFError, OSError):
+            receipt = None
+        pipe.close()
+        kill_group(worker.process)
+        kill_groups(Path(os.environ[SCRATCH_VARIABLE]), watcher=worker.process)
+        os.waitpid(worker.process, 0)
+        with suppress(OSError):
+            self.connection.send((worker.ticket, receipt))
+
+
+def _preload() -> None:
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # see become_worker
+    for name in PRELOADED:
+        importlib.import_module(name)
+    import evalkit
+
+    for name in evalkit.__all__:
+        getattr(evalkit, name)
+    _draw_once()
+
+
+def _draw_once() -> None:
+    """Draw a word, so that fonts are found and read before the fork."""
+    import io
+
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.add_subplot().set_title("warm")
+    figure.savefig(io.BytesIO(), format="png")
+
+
+@functools.cache
+def _read_ahead(network: str, root: Path) -> None:
+    """Read a network's parameters for all forks; what is wrong with them the notebooks will say."""
+    from evalkit.errors import EvalkitError
+    from evalkit.workspace import find_workspace
+
+    with suppress(EvalkitError, OSError):
+        find_workspace(root).network(network)
+
+
+def _thread_count() -> int:
+    tasks = Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.is_dir() else threading.active_count()
