@@ -20,6 +20,7 @@ CHARTS = {
     "contribution": ("theory", "theory_of_change"),
     "contribution.evidence": ("evidence", "evidence_chart"),
     "contribution.ceiling": ("evidence", "ceiling_chart"),
+    "contribution.rivals": ("rivals", "rivals_chart"),
     "qca": ("qca", "solution_plot"),
     "qca.truth_table": ("qca", "truth_table_chart"),
     "performance": ("performance", "performance_chart"),

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from made_up_town import changed, site_with, time_series
 
+from evalkit.charts.style import alt_text
 from evalkit.contribution import contribution_analysis
 from evalkit.contribution.rival_tests import expected_regression, read_size
 from evalkit.contribution.rivals import kitagawa_error
@@ -156,3 +157,22 @@ def test_chance_is_measured_by_the_width_of_the_interval(dictionary):
     _, tests = measured(time_series(), dictionary)
     assert tests.loc["chance", "estimate"] == pytest.approx(3)
     assert tests.loc["chance", "reading"] == "too small to explain it"
+
+
+def test_the_chart_draws_each_size_with_its_interval_beside_the_change(dictionary):
+    result, _ = measured(with_comparison(-7, -9, -4), dictionary)
+    axes = result.plot(chart="rivals")
+    spans = [tuple(map(float, line.get_xdata())) for line in axes.get_lines()]
+    assert (4, 9) in spans
+    assert (8, 8) in spans
+    assert any("A trend in the whole region:\ncould explain it" in text.get_text() for text in axes.texts)
+    assert alt_text(axes) == (
+        "Size of each rival explanation, as improvement. Chronic absence, a trend in the whole region: "
+        "7.0 (4.0 to 9.0) beside 8.0 observed, could explain it."
+    )
+    assert axes.get_xlabel() == "Improvement (percentage points)"
+
+
+def test_the_chart_says_so_where_nothing_is_measured(dictionary):
+    result, _ = measured(time_series(), dictionary)
+    assert "No saved result measures the size" in alt_text(result.plot(chart="rivals"))
