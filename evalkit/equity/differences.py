@@ -48,7 +48,7 @@ def rate_difference(
     ----------
     Newcombe (1998), Statistics in Medicine 17:873-890, method 10.
     """
-    indicator = _only_indicator(table)
+    indicator = only_indicator(table)
     compared = against_reference(table, indicator, dimension, reference, conf_level=conf_level)
     raise_together(DataError, _reference_problems(compared, reference))
     columns = {
@@ -75,7 +75,7 @@ def rate_ratio(
     ----------
     Koopman (1984), Biometrics 40:513-517.
     """
-    indicator = _only_indicator(table)
+    indicator = only_indicator(table)
     compared = against_reference(table, indicator, dimension, reference, conf_level=conf_level)
     raise_together(DataError, _reference_problems(compared, reference))
     columns = {"ratio": "estimate", "ratio_low": "conf_low", "ratio_high": "conf_high"}
@@ -172,7 +172,8 @@ def _reason(status: str, reference_status: str, reference: str) -> str:
     return f"reference {reference}: {REASONS['censored']}" if reference_status == "censored" else ""
 
 
-def _only_indicator(table: IndicatorTable) -> Indicator:
+def only_indicator(table: IndicatorTable) -> Indicator:
+    """Take the one indicator of a table, or refuse a table of several."""
     names = table.indicators()
     if len(names) != 1:
         raise DataError(

@@ -66,7 +66,7 @@ GAP_COLUMNS = (
     "indicator", "label", "short_label", "population", "dimension", "subgroup", "subgroup_label", "reference",
     "reference_label", "period", "period_label", "difference", "conf_low", "conf_high", "least", "most",
     "status", "reference_status", "note", "favourable", "unit", "frequency", "trend", "parity", "n", "source",
-    "site_name",
+    "site_name", "std_error",
 )  # fmt: skip
 
 
@@ -102,12 +102,13 @@ def gap_frame(studies: Sequence[Study], dictionary: DataDictionary, site: Site) 
             trend=item.compared["subgroup"].map(slope).astype(float) * item.indicator.scale,
             parity=item.compared["subgroup"].map(parity),
             n=item.compared["n"] + item.compared["reference_n"],
+            std_error=item.compared["difference_error"],
             conf_low=item.compared["difference_low"],
             conf_high=item.compared["difference_high"],
             source=", ".join(sorted(set(item.cells["source"]) - {""})),
             site_name=site.name,
         )
-        points = ["difference", "conf_low", "conf_high", "least", "most"]
+        points = ["difference", "conf_low", "conf_high", "least", "most", "std_error"]
         frame[points] *= item.indicator.scale
         frames.append(frame[list(GAP_COLUMNS)])
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(GAP_COLUMNS))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from evalkit.equity.intersections import intersections
+from evalkit.equity.maihda import intersections
 from evalkit.errors import DataError, DesignError, ParameterError
 
 RACES = ["Asian", "Black", "Latinx", "White"]
