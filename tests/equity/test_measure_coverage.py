@@ -22,8 +22,8 @@ SCENES = {
 # skewed where a small group has a low rate.
 AT_MOST = {"r": 99.5, "d": 98} | dict.fromkeys(["mdmu", "mdmw", "idisu", "idisw"], 98)
 AT_MOST |= dict.fromkeys(["mdru", "mdrw"], 98.4) | dict.fromkeys(["mdbu", "mdbw", "par", "paf"], 97.3)
-# "one apart" has four truly equal best-off subgroups: the largest of four is seldom low, and what is close to a
-# reference is seldom seen as close.
+# "one apart" has four truly equal best-off subgroups: the largest of four is seldom low, and what is equal to
+# a reference is seldom seen as equal.
 AT_LEAST = dict.fromkeys(["mdbu", "mdbw", "mdru", "mdrw", "par", "paf"], 92)
 
 
