@@ -1,13 +1,14 @@
 """What a notebook opens: one site, or the whole network, as one audience may see it."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
+from evalkit.batch_cache import kept_or_made
 from evalkit.dictionary import DataDictionary
 from evalkit.disclosure import Release, release
 from evalkit.errors import DataError
@@ -118,21 +119,20 @@ def open_site(
     ------
     ParameterError, DataError : parameters or data are wrong, or hold nothing of this site.
     """
-    home = find_workspace(workspace or None)
+    home, declared = read_declared(find_workspace(workspace or None).root, network)
     folder = home.outputs(network, audience)
-    declared = home.network(network)
-    site = with_evidence(home, declared, declared.site(site_id), data=data)
-    table, district = read_site_table(home, declared, site, data=data)
-    if table.empty:
-        raise DataError(f"{site_id}: the data hold no row of this site; check its ids and its sources")
-    protected = [source.source_id for source in _sources(declared, site) if source.protected]
-    released = release(table, audience=audience, minimum=declared.minimum_cell, protected_sources=protected)
+    inputs = input_hashes(home, declared, declared.site(site_id), data=data)
+    opened = kept_or_made(
+        ("open_site", network, site_id, audience, *inputs.items()),
+        lambda: _release_site(home, declared, site_id, audience=audience, data=data),
+    )
+    site, table, district, released = opened
     return SiteView(
         site=site,
         network=declared,
         dictionary=home.dictionary,
         audience=audience,
-        table=_with_labels(released.table, _sources(declared, site)),
+        table=table,
         district=district,
         release=released,
         inputs=input_hashes(home, declared, site, data=data),
@@ -147,8 +147,7 @@ def open_network(*, network: str, audience: str = "public", workspace: str = "")
     ------
     DataError : no site has saved results yet.
     """
-    home = find_workspace(workspace or None)
-    declared = home.network(network)
+    home, declared = read_declared(find_workspace(workspace or None).root, network)
     folder = home.outputs(network, audience)
     results = {site_id: read_results(folder / site_id / "results") for site_id in declared.sites}
     found = {site_id: methods for site_id, methods in results.items() if methods}
@@ -166,6 +165,32 @@ def open_network(*, network: str, audience: str = "public", workspace: str = "")
         inputs=_hashes({f"{path.parents[1].name}/{path.name}": path for path in paths}),
         folder=folder / "network",
     )
+
+
+def read_declared(root: Path, network: str) -> tuple[Workspace, Network]:
+    """Read a network and the dictionary of its workspace; once, as long as their files stay as they are."""
+    folders = (root / "data_dictionary", Workspace(root).network_folder(network))
+    found = [(path, path.stat()) for folder in folders for path in sorted(folder.rglob("*.yml"))]
+    stamp = tuple((path, status.st_mtime_ns, status.st_size) for path, status in found)
+    return _read_declared(root, network, stamp)
+
+
+@lru_cache(maxsize=4)
+def _read_declared(root: Path, network: str, _stamp: Hashable) -> tuple[Workspace, Network]:
+    workspace = Workspace(root)
+    return workspace, workspace.network(network)
+
+
+def _release_site(
+    home: Workspace, declared: Network, site_id: str, *, audience: str, data: str
+) -> tuple[Site, IndicatorTable, IndicatorTable | None, Release]:
+    site = with_evidence(home, declared, declared.site(site_id), data=data)
+    table, district = read_site_table(home, declared, site, data=data)
+    if table.empty:
+        raise DataError(f"{site_id}: the data hold no row of this site; check its ids and its sources")
+    protected = [source.source_id for source in _sources(declared, site) if source.protected]
+    released = release(table, audience=audience, minimum=declared.minimum_cell, protected_sources=protected)
+    return site, _with_labels(released.table, _sources(declared, site)), district, released
 
 
 def read_results(folder: Path) -> dict[str, Result]:

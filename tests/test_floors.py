@@ -31,6 +31,7 @@ FLOORS = {
     "contribution": 4,
     "synthesis": 4,
     "workspace": 5,
+    "batch_cache": 5,
     "views": 5,
     "audit": 5,
     "runs": 5,

@@ -13,6 +13,7 @@ from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
+from evalkit.batch_cache import CACHE_VARIABLE
 from evalkit.runs.groups import SCRATCH_VARIABLE
 from evalkit.runs.plan import NotebookRun
 from evalkit.runs.record import PARTIAL, write_whole
@@ -66,8 +67,12 @@ def worker_environment(scratch: Path) -> dict[str, str]:
     ----------
     scratch : a folder for the kernels' connection files and the like
     """
-    ipython = str(scratch / "ipython")
-    return {**KERNEL_ENVIRONMENT, SCRATCH_VARIABLE: str(scratch), "IPYTHONDIR": ipython}
+    return {
+        **KERNEL_ENVIRONMENT,
+        SCRATCH_VARIABLE: str(scratch),
+        CACHE_VARIABLE: str(scratch),
+        "IPYTHONDIR": str(scratch / "ipython"),
+    }
 
 
 def start_worker(scratch: Path) -> None:
