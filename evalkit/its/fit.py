@@ -8,8 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evalkit.dictionary import Indicator
+from evalkit.errors import DesignError
 from evalkit.indicators import IndicatorSeries
 from evalkit.its.case import Case, Plan, is_estimate, prepare
+from evalkit.its.censored import fit_within_bounds
+from evalkit.its.design import means
 from evalkit.its.engine import ArrayFit, Member, Prior, fit_members, learn
 from evalkit.its.frames import augment_frame, design_record, glance_row, series_identity
 from evalkit.its.ratio import ratio_interval
@@ -37,6 +40,8 @@ TERMS = (
 )
 NUMBERS = ("estimate", "std_error", "conf_low", "conf_high", "p_value")
 BOUNDED = "known only within bounds: see worst case and best case"
+WITHIN = "_within_bounds"
+WEIGHED = "the values inside the bounds weighed by how likely they are"
 
 
 def fit_series(
@@ -66,7 +71,8 @@ def fit_series(
     A monthly or quarterly series also gets an effect for each month or quarter (they sum to zero). A
     censored series is fitted at every arrangement of its bounds that is extreme for a term (`bounds`): each
     term then comes as `<term>_worst_case` and `<term>_best_case`, the least and the most favourable
-    estimate, each with its own interval, and never at the midpoints.
+    estimate, each with its own interval, and never at the midpoints; `<term>_within_bounds` weighs all values
+    inside the bounds by how likely they are (`censored`), where two values more than terms are known.
 
     Parameters
     ----------
@@ -154,6 +160,7 @@ def _term_rows(case: Case, fit: ArrayFit, prior: Prior | None) -> list[Row]:
     indicator = case.series.indicator
     member = case.member()
     numbers = term_numbers(member, case.relative(), fit, prior)
+    weighed = _within_bounds(case, fit, prior)
     impossible = _leaves_the_possible(
         indicator, fit.estimate[:, fit.terms.index(f"counterfactual_{case.last}")]
     )
@@ -168,7 +175,29 @@ def _term_rows(case: Case, fit: ArrayFit, prior: Prior | None) -> list[Row]:
             rows.append({"term": term, **common, "note": BOUNDED})
         for name, found in picked({term: numbers[term]}, indicator.favourable).items():
             rows.append({"term": name, **common, **found, "note": note})
+        if term in weighed:
+            rows.append({"term": f"{term}{WITHIN}", **common, **weighed[term], "note": WEIGHED})
     return rows
+
+
+def _within_bounds(case: Case, fit: ArrayFit, prior: Prior | None) -> dict[str, dict[str, float]]:
+    """Estimate a censored series with every value inside its bounds weighed by how likely it is."""
+    if len(case.readings) == 1 or prior is None:
+        return {}
+    places = [place for place, term in enumerate(case.asked.terms) if is_estimate(term)]
+    asked = means([case.asked.terms[place] for place in places], case.asked.weights[places])
+    low, high = (np.where(case.fitted, end, np.nan) for end in (case.window.low, case.window.high))
+    try:
+        found = fit_within_bounds(
+            low * case.root_weight, high * case.root_weight, case.member().design, asked,
+            prior=prior, conf_level=fit.conf_level,
+        )  # fmt: skip
+    except DesignError:
+        return {}
+    return {
+        term: {name: float(getattr(found, name)[place]) for name in NUMBERS if name != "p_value"}
+        for place, term in enumerate(asked.terms)
+    }
 
 
 def term_numbers(

@@ -40,7 +40,8 @@ def design_record(
         "conf_level": conf_level,
         "fewest_periods_before": FEWEST_BEFORE,
         "fewest_periods_after": FEWEST_AFTER,
-        "censored": "every extreme arrangement of the bounds; worst case and best case, no midpoints",
+        "censored": "every extreme arrangement of the bounds; worst case and best case, no midpoints; within "
+        "bounds, values drawn from their bands",
         "near_one": f"flagged where over {NEAR_ONE_SHARE:.0%} of the weight lies on rho above {NEAR_ONE}",
         "interruption": dict(starts),
     }

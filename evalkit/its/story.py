@@ -136,13 +136,21 @@ def _bounded(
         if worst == best
         else f"The reading depends on the hidden values: {worst} at worst, {best} at best."
     )
+    weighed = rows.get("effect_last_within_bounds")
+    likely = (
+        f" With the values inside the bounds weighed by how likely they are, that last difference is "
+        f"{with_interval(weighed, conf_level)}."
+        if weighed
+        else ""
+    )
     return (
         f"The value is known only within bounds in {int(window.censored.sum())} of "
         f"{int(window.observed.sum())} periods, so estimates are given for the least and the most favourable "
         f"values inside them. Its level in {window.label(start)} differed from the earlier trend by "
         f"{told['level_change_worst_case']} at worst and {told['level_change_best_case']} at best; in "
         f"{window.label(window.last)} it differed from that trend carried on by "
-        f"{told['effect_last_worst_case']} at worst and {told['effect_last_best_case']} at best. {verdict}"
+        f"{told['effect_last_worst_case']} at worst and {told['effect_last_best_case']} at best. "
+        f"{verdict}{likely}"
     )
 
 
