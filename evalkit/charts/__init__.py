@@ -16,6 +16,8 @@ CHARTS = {
     "data_quality": ("coverage", "status_matrix"),
     "turn_the_curve": ("curve", "baseline_curve"),
     "interrupted_time_series": ("curve", "segmented_curve"),
+    "its_calibration": ("calibration", "coverage_chart"),
+    "its_power": ("calibration", "power_chart"),
     "equity_gaps": ("gaps", "gap_chart"),
     "contribution": ("theory", "theory_of_change"),
     "contribution.evidence": ("evidence", "evidence_chart"),

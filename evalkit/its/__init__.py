@@ -7,6 +7,7 @@ from evalkit.its.engine import ArrayFit, fit_arrays
 from evalkit.its.fit import fit_series
 from evalkit.its.many import fit_many
 from evalkit.its.pooled import pooled_family
+from evalkit.its.power import its_power
 from evalkit.its.sensitivity import its_sensitivity
 from evalkit.its.turn import turn_the_curve
 
@@ -18,6 +19,7 @@ __all__ = [
     "fit_many",
     "fit_series",
     "interrupted_time_series",
+    "its_power",
     "its_sensitivity",
     "pooled_family",
     "turn_the_curve",
