@@ -57,7 +57,7 @@ def gap_chart(
     ------
     ValueError : there is no such row.
     """
-    chosen = _choose(frames, indicator, dimension)
+    chosen = choose_study(frames, indicator, dimension)
     every = frames["augment"]
     every = every[every["indicator"].eq(chosen["indicator"]) & every["dimension"].eq(chosen["dimension"])]
     every = every[every["population"].eq(chosen["population"])]
@@ -70,7 +70,7 @@ def gap_chart(
         axes = new_axes(ax, height=FRAME + ROW * len(rows))
         axes.grid(axis="x", visible=True)
         axes.grid(axis="y", visible=False)
-        axes.set_xlim(0, _upper_limit(rows))
+        axes.set_xlim(0, upper_limit(rows))
         axes.set_ylim(-0.7, len(rows) - 0.3)
         for place, row in rows.iterrows():
             _level(axes, float(place), row)
@@ -79,7 +79,7 @@ def gap_chart(
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         first = rows.iloc[0]
-        axes.set_xlabel(f"{_unit(first)} ({first['favourable']} is better)")
+        axes.set_xlabel(f"{unit_text(first)} ({first['favourable']} is better)")
         by = lowered(first["dimension_label"])
         pad = TARGET_PAD if np.isfinite(first["target"]) else None
         axes.set_title(f"{first['short_label']} by {by}, {first['period_label']}", pad=pad)
@@ -106,7 +106,7 @@ def gap_over_time(
     ------
     ValueError : there is no such gap.
     """
-    chosen = _choose(frames, indicator, dimension)
+    chosen = choose_study(frames, indicator, dimension)
     gaps = frames["gaps"]
     gaps = gaps[gaps["indicator"].eq(chosen["indicator"]) & gaps["dimension"].eq(chosen["dimension"])]
     gaps = gaps[gaps["population"].eq(chosen["population"])]
@@ -118,7 +118,7 @@ def gap_over_time(
         axes = new_axes(ax)
         axes.axhline(0, color=INK, linewidth=1)
         place = np.arange(len(rows), dtype=float)
-        for start, end in _runs(rows["difference"].notna().to_numpy()):
+        for start, end in unbroken(rows["difference"].notna().to_numpy()):
             part = slice(start, end)
             axes.fill_between(
                 place[part],
@@ -141,7 +141,9 @@ def gap_over_time(
     return describe(axes, gap_in_words(rows))
 
 
-def _choose(frames: Mapping[str, pd.DataFrame], indicator: str | None, dimension: str | None) -> pd.Series:
+def choose_study(
+    frames: Mapping[str, pd.DataFrame], indicator: str | None, dimension: str | None
+) -> pd.Series:
     """Take the first study that fits, those told in the narrative before the others."""
     glance = frames["glance"]
     for column, wanted in (("indicator", indicator), ("dimension", dimension)):
@@ -241,12 +243,12 @@ def _note(axes: Axes, rows: pd.DataFrame) -> None:
         marks.append("Line: interval of the level.")
     if rows["status"].eq("censored").any():
         marks.append("Thick bar: the range in which the rate is known to lie.")
-    footnote(axes, f"{_source(rows)}{' '.join(marks)}")
+    footnote(axes, f"{level_source(rows)}{' '.join(marks)}")
 
 
 def _gap_note(axes: Axes, rows: pd.DataFrame, *, hidden: bool) -> None:
     worse = "Below" if rows["favourable"].iloc[0] == "higher" else "Above"
-    text = f"{_source(rows)}{worse} 0 the first group is worse off. Ribbon: interval of the gap."
+    text = f"{level_source(rows)}{worse} 0 the first group is worse off. Ribbon: interval of the gap."
     if rows["least"].notna().any():
         text += " Thick bar: gaps that known ranges allow, before sampling error."
     if hidden:
@@ -262,11 +264,12 @@ def _name(row: pd.Series) -> str:
     return fill(text, LABEL_WIDTH)
 
 
-def _unit(row: pd.Series) -> str:
+def unit_text(row: pd.Series) -> str:
+    """Name the unit of a level's axis."""
     return "Percent" if row["unit"] == "percent" else _capital(str(row["unit"]))
 
 
-def _upper_limit(rows: pd.DataFrame) -> float:
+def upper_limit(rows: pd.DataFrame) -> float:
     """Give the end of an axis that begins at 0; a percent never needs more than 100."""
     known = rows[["rate_high", "conf_high", "target"]].to_numpy(dtype=float)
     top = float(np.nanmax(known, initial=0)) or 1.0
@@ -275,7 +278,8 @@ def _upper_limit(rows: pd.DataFrame) -> float:
     return min(end, 100.0) if rows["unit"].iloc[0] == "percent" and top <= 100 else end
 
 
-def _source(rows: pd.DataFrame) -> str:
+def level_source(rows: pd.DataFrame) -> str:
+    """Name where the rows come from, for a footnote."""
     names = sorted(set(rows["source"]) - {""})
     return f"Source: {listed(names)}. " if names else ""
 
@@ -285,7 +289,7 @@ def _most_often_shown(gaps: pd.DataFrame) -> str:
     return str(shown.idxmax()) if len(shown) else ""
 
 
-def _runs(known: np.ndarray) -> list[tuple[int, int]]:
+def unbroken(known: np.ndarray) -> list[tuple[int, int]]:
     """Find the stretches without a hole, as start and end; a line must not bridge a hidden period."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(int), [0]])))
     return [(int(start), int(end)) for start, end in zip(edges[0::2], edges[1::2], strict=True)]
