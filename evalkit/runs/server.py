@@ -8,6 +8,7 @@ import functools
 import gc
 import importlib
 import os
+import pkgutil
 import shutil
 import signal
 import sys
@@ -35,14 +36,21 @@ PRELOADED = (
     "matplotlib.pyplot",
     "seaborn",
     "networkx",
+    "matplotlib.patheffects",
     "PIL.PngImagePlugin",
+    "pandas.io.formats.csvs",
+    "pandas.io.formats.string",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
     "pandera.pandas",
+    "hypothesis.strategies",
     "ruamel.yaml",
     "ipykernel.ipkernel",
     "evalkit.views",
     "evalkit.readers",
     "evalkit.runs.engines",
 )
+OPTIONAL = ("hypothesis.strategies",)  # pandera takes it where it is found
 WORKER_GRACE = 90.0  # seconds beyond its notebook's limit after which a worker itself counts as hung
 
 
@@ -167,12 +175,17 @@ class _Server:
 def _preload() -> None:
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # see become_worker
     for name in PRELOADED:
-        importlib.import_module(name)
+        with suppress(*([ImportError] if name in OPTIONAL else [])):
+            importlib.import_module(name)
     import evalkit
+    import evalkit.charts
 
+    for found in pkgutil.iter_modules(evalkit.charts.__path__, "evalkit.charts."):
+        importlib.import_module(found.name)
     for name in evalkit.__all__:
         getattr(evalkit, name)
     _draw_once()
+    _check_once()
 
 
 def _draw_once() -> None:
@@ -184,6 +197,16 @@ def _draw_once() -> None:
     figure = Figure()
     figure.add_subplot().set_title("warm")
     figure.savefig(io.BytesIO(), format="png")
+
+
+def _check_once() -> None:
+    """Check a frame, so that pandera has found what it needs before the fork."""
+    import pandas
+    import pandera.pandas
+
+    pandera.pandas.DataFrameSchema({"number": pandera.pandas.Column(int)}).validate(
+        pandas.DataFrame({"number": [1]}), lazy=True
+    )
 
 
 @functools.cache
