@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from evalkit.agreements import AUDIENCES, Audience, DataAgreement
 from evalkit.contribution_model import (
     ContributionModel,
     DateText,
@@ -37,6 +38,7 @@ __all__ = [
     "ColumnMapping",
     "Comparison",
     "ContributionModel",
+    "DataAgreement",
     "DateText",
     "Decision",
     "EntryScore",
@@ -70,8 +72,6 @@ __all__ = [
     "read_network",
 ]
 
-Audience = Literal["internal", "partners", "public"]
-AUDIENCES: tuple[Audience, ...] = ("internal", "partners", "public")
 Stage = Literal[
     "planning", "early_implementation", "full_implementation", "reaching_scale", "sustaining_results"
 ]
@@ -159,7 +159,7 @@ class Role(Declared):
 
 
 class Agreement(Declared):
-    """An MOU or contract between partners: its purpose and its dates."""
+    """An MOU or contract between partners: its purpose and its dates; what data may go where is apart."""
 
     parties: tuple[str, ...]
     purpose: str
@@ -273,6 +273,7 @@ class Site(Declared):
     reference: dict[str, str] = {}
     partnership: tuple[Role, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    data_agreements: tuple[DataAgreement, ...] = ()
     key_drivers: tuple[KeyDriver, ...] = ()
     family_priorities: tuple[str, ...] = ()
     milestones: tuple[Milestone, ...] = ()
@@ -320,6 +321,7 @@ class _NetworkFile(Declared):
     minimum_cell: int = Field(default=MINIMUM_CELL, ge=1)
     reference: dict[str, str] = {}
     sources: tuple[Source, ...] = ()
+    data_agreements: tuple[DataAgreement, ...] = ()
     cite: str = ""
 
 
@@ -376,6 +378,8 @@ def read_network(folder: Path, *, dictionary: DataDictionary | None = None) -> N
             )
         if dictionary is not None:
             problems.extend(_unknown_references(document, network.reference, dictionary))
+            problems.extend(_unknown_ids(document, dictionary))
+        problems.extend(_unknown_sources(document, network.data_agreements, network.sources))
     except ParameterError as error:
         problems.extend(error.problems)
     sites: dict[str, Site] = {}
@@ -396,6 +400,8 @@ def read_network(folder: Path, *, dictionary: DataDictionary | None = None) -> N
                     f"`site_id` is {site.site_id!r} but the file is {path.name}; rename one",
                 )
             )
+        shared = network.sources if network is not None else ()
+        problems.extend(_unknown_sources(site_document, site.data_agreements, (*shared, *site.sources)))
         if dictionary is not None:
             problems.extend(_unknown_ids(site_document, dictionary))
             problems.extend(_unknown_references(site_document, site.reference, dictionary))
@@ -412,6 +418,18 @@ def _unknown_references(
         problem = dictionary.subgroup_problem(dimension, subgroup)
         if problem:
             yield document.problem(("reference", dimension), problem)
+
+
+def _unknown_sources(
+    document: Document, agreements: tuple[DataAgreement, ...], sources: tuple[Source, ...]
+) -> Iterator[str]:
+    known = [source.source_id for source in sources]
+    for index, item in enumerate(agreements):
+        if item.source not in known:
+            hint = suggestion(item.source, known) or "declare it under `sources`"
+            yield document.problem(
+                ("data_agreements", index, "source"), f"unknown source {item.source!r}; {hint}"
+            )
 
 
 def _unknown_ids(document: Document, dictionary: DataDictionary) -> Iterator[str]:

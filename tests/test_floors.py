@@ -19,6 +19,7 @@ FLOORS = {
     "fictional_evidence": 1,
     "dictionary": 2,
     "contribution_model": 2,
+    "agreements": 2,
     "parameters": 2,
     "results": 2,
     "checks": 3,

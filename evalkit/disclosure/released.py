@@ -1,16 +1,19 @@
 """What one audience may be shown of an indicator table, and in plain words what is not shown and why."""
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from evalkit.agreements import PURPOSE, DataAgreement, missing_agreement, parse_day
 from evalkit.checks import KEY
 from evalkit.disclosure.attack import Block, State
 from evalkit.disclosure.coding import TAIL_TIERS, Coding, code_counts
 from evalkit.disclosure.links import holding, links_between
-from evalkit.disclosure.secondary import protect
+from evalkit.disclosure.secondary import PROTECTED_WIDTH, protect
 from evalkit.errors import ParameterError
 from evalkit.indicators import IndicatorTable
 from evalkit.parameters import AUDIENCES, MINIMUM_CELL
@@ -31,16 +34,36 @@ class Release:
         small groups and for those hidden to protect them, so that the list does not tell which is which.
     rule : what was done, in one sentence
     audience : "internal", "partners" or "public"
+    agreements : ids of the data agreements in force that allow what is shown
+    record : what an auditor asks for: the rule, cells by reason, what the attack found, agreements, and the
+        hash of what came in; plain JSON values, no hidden number and no clock
     """
 
     table: IndicatorTable
     hidden: pd.DataFrame = field(repr=False)
     rule: str
     audience: str
+    agreements: tuple[str, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def not_shown(self) -> pd.DataFrame:
+        """Say what is not shown and why: for each reason `cells`, `of`, `indicators` and `why`."""
+        if self.hidden.empty:
+            return pd.DataFrame(columns=["cells", "of", "indicators", "why"])
+        rows = [
+            {
+                "cells": len(cells),
+                "of": len(self.table),
+                "indicators": cells["indicator"].nunique(),
+                "why": reason,
+            }
+            for reason, cells in self.hidden.groupby("reason", sort=True)
+        ]
+        return pd.DataFrame(rows)
 
     def explanation(self) -> list[str]:
         """Say in plain words what is not shown and why, with counts of cells by reason and never a value."""
-        if self.audience == UNPROTECTED_AUDIENCE:
+        if self.audience == UNPROTECTED_AUDIENCE and self.hidden.empty:
             return ["Everything is shown: this is the version for the partnership's own evaluators."]
         sentences = [self.rule]
         cells = len(self.table)
@@ -60,6 +83,10 @@ def release(
     audience: str,
     minimum: int = MINIMUM_CELL,
     protected_sources: Collection[str] = (),
+    agreement: DataAgreement | Sequence[DataAgreement] | None = None,
+    today: str = "",
+    purpose: str = PURPOSE,
+    open_sources: Collection[str] = (),
 ) -> Release:
     """Hide what an audience may not see.
 
@@ -75,6 +102,12 @@ def release(
     minimum : the smallest count that is shown, in persons
     protected_sources : values of the column `source` whose publisher has already protected them; their rows
         pass unchanged
+    agreement : the data agreements of the network and site; cells of a source that none in force allows are
+        not shown to any audience, and the reason says so. None or an empty list: no source needs one. The
+        largest `minimum_cell` of those that apply holds for the whole table
+    today : the day on which agreements must be in force, e.g. "2026-09-30"; needed where there are any
+    purpose : what the data are used for
+    open_sources : sources that are made up or public and need no agreement; protected ones never do
 
     Returns
     -------
@@ -82,7 +115,7 @@ def release(
 
     Raises
     ------
-    ParameterError : the audience is unknown, or `minimum` is below 1.
+    ParameterError : the audience is unknown, `minimum` is below 1, or there are agreements and no day.
     """
     if audience not in AUDIENCES:
         raise ParameterError(
@@ -90,23 +123,91 @@ def release(
         )
     if minimum < 1:
         raise ParameterError(f"the smallest count shown is {minimum}; it must be 1 person or more")
-    frame = table.frame
+    agreements = _as_list(agreement)
+    reasons, used = _not_shared(
+        table.frame, agreements, audience, today, purpose, {*protected_sources, *open_sources}
+    )
+    minimum = max([minimum, *(item.minimum_cell for item in used)])
+    withheld = reasons.ne("").to_numpy()
+    frame = _shown(table.frame, np.where(withheld, State.HIDDEN, State.SHOWN), None)
+    not_shared = table.frame.loc[withheld, list(KEY)].assign(reason=reasons[withheld])
     if audience == UNPROTECTED_AUDIENCE:
-        nothing = _hidden(frame, np.zeros(len(frame), dtype=np.int64), minimum)
-        return Release(table, nothing, "Every cell is shown.", audience)
-    counts = _Counts.of(table, frame, minimum, protected_sources)
-    blocks, rows = _blocks(frame, counts)
-    protect(blocks)
-    state = np.zeros(len(frame), dtype=np.int64)
-    for block, places in zip(blocks, rows, strict=True):
-        state[places] = block.state
-    state[counts.unstated] = State.HIDDEN
-    changed = (state != State.SHOWN) & ~counts.hidden_before & ~counts.ranged_before
-    changed |= (state > State.RANGE) & counts.ranged_before
-    shown = _shown(frame, np.where(changed, state, 0), counts.coding)
-    released = IndicatorTable.from_frame(shown, dictionary=table.dictionary, origin="release")
-    hidden = _hidden(frame, np.where(changed, state, 0), minimum)
-    return Release(released, hidden, _rule(minimum, own=counts.own), audience)
+        rule, tested = "Every cell is shown." if not withheld.any() else "Cells not shared are not shown.", 0
+        shown, hidden = frame, not_shared
+    else:
+        counts = _Counts.of(table, frame, minimum, protected_sources)
+        counts.own[withheld] = False
+        blocks, rows = _blocks(frame, counts)
+        protect(blocks)
+        state = np.zeros(len(frame), dtype=np.int64)
+        for block, places in zip(blocks, rows, strict=True):
+            state[places] = block.state
+        state[counts.unstated] = State.HIDDEN
+        changed = (state != State.SHOWN) & ~counts.hidden_before & ~counts.ranged_before
+        changed |= (state > State.RANGE) & counts.ranged_before
+        shown = _shown(frame, np.where(changed, state, 0), counts.coding)
+        hidden = pd.concat([_hidden(frame, np.where(changed, state, 0), minimum), not_shared])
+        rule = _rule(minimum, own=counts.own | withheld)
+        tested = sum(int((block.n_unknown | block.x_unknown).sum()) for block in blocks)
+    released = (
+        IndicatorTable.from_frame(shown, dictionary=table.dictionary, origin="release")
+        if len(hidden)
+        else table
+    )
+    by_reason = hidden["reason"].value_counts(sort=False).sort_index()
+    ids = tuple(sorted(item.agreement_id for item in used))
+    record = {
+        "audience": audience,
+        "rule": rule,
+        "minimum_cell": minimum,
+        "cells": len(frame),
+        "cells_by_reason": {str(reason): int(count) for reason, count in by_reason.items()},
+        "attack": {"hidden_cells_attacked": tested, "worked_out_too_closely": 0, "width": PROTECTED_WIDTH},
+        "agreements": list(ids),
+        "input_sha256": _content_hash(table.frame),
+    }
+    hidden = hidden.sort_values(list(KEY), ignore_index=True)
+    return Release(released, hidden, rule, audience, ids, record)
+
+
+def _as_list(agreement: DataAgreement | Sequence[DataAgreement] | None) -> list[DataAgreement]:
+    if agreement is None:
+        return []
+    return [agreement] if isinstance(agreement, DataAgreement) else list(agreement)
+
+
+def _not_shared(
+    frame: pd.DataFrame,
+    agreements: Sequence[DataAgreement],
+    audience: str,
+    today: str,
+    purpose: str,
+    free: Collection[str],
+) -> tuple[pd.Series, list[DataAgreement]]:
+    """Give the reason why each row may not be shared ("" where it may), and the agreements in use."""
+    reasons = pd.Series("", index=frame.index, dtype="str")
+    if not agreements:
+        return reasons, []
+    if not today:
+        raise ParameterError("there are data agreements; give the day on which they must be in force (today)")
+    day = parse_day(today)
+    used: dict[str, DataAgreement] = {}
+    for key, rows in frame.groupby(["source", "indicator", "dimension"], sort=True).groups.items():
+        source, indicator, dimension = map(str, key)
+        if source in free:
+            continue
+        asked = {"indicator": indicator, "dimension": dimension, "audience": audience, "purpose": purpose}
+        reasons[rows] = missing_agreement(agreements, source=source, day=day, **asked)
+        for item in agreements:
+            if item.source == source and item.is_in_force(day) and item.covers(**asked):
+                used[item.agreement_id] = item
+    return reasons, list(used.values())
+
+
+def _content_hash(frame: pd.DataFrame) -> str:
+    """Hash what a table holds, whatever its index."""
+    text = frame.to_csv(index=False, lineterminator="\n", float_format="%.12g")
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -191,13 +292,14 @@ def _blocks(frame: pd.DataFrame, counts: _Counts) -> tuple[list[Block], list[np.
     return blocks, rows
 
 
-def _shown(frame: pd.DataFrame, state: np.ndarray, coding: Coding) -> pd.DataFrame:
+def _shown(frame: pd.DataFrame, state: np.ndarray, coding: Coding | None) -> pd.DataFrame:
     shown = frame.copy()
     is_range, is_hidden = state == State.RANGE, state > State.RANGE
     numbers = ["numerator", "value", "std_error", "lower", "upper"]
     shown.loc[is_range | is_hidden, numbers] = np.nan
-    shown.loc[is_range, "lower"] = coding.lower[is_range]
-    shown.loc[is_range, "upper"] = coding.upper[is_range]
+    if coding is not None:
+        shown.loc[is_range, "lower"] = coding.lower[is_range]
+        shown.loc[is_range, "upper"] = coding.upper[is_range]
     shown.loc[is_range, "status"] = "censored"
     shown.loc[is_hidden, "status"] = "suppressed"
     shown.loc[state == State.HIDDEN, "denominator"] = np.nan

@@ -2,7 +2,7 @@
 
 Run from the top of the checkout: ``OPENBLAS_NUM_THREADS=1 python -m tests.benchmarks.disclosure``. The attack
 here is a program of its own: it reads the original counts and which cells are hidden, nothing of evalkit.
-Figures to hold: no cell recovered exactly, no small one in a range below 5 (unless all but the grand total hidden
+Figures to hold: no cell recovered exactly, no small one in a range below 5 (unless hiding all but the total
 leaves it one), the grand total shown, a median of 200 ms for two-way tables and 5 s for three-way ones.
 """
 

@@ -1,5 +1,6 @@
 """A release as its audience gets it, attacked by a program of its own that reads only the released frame."""
 
+import json
 from itertools import product
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import optimize
 
+from evalkit.agreements import DataAgreement
 from evalkit.dictionary import Indicator, read_dictionary
 from evalkit.disclosure import release
 from evalkit.errors import ParameterError
@@ -339,4 +341,75 @@ def test_the_rule_says_when_everything_is_as_published():
     mixed = table_of([row("all", "All", 3, 8, source="edfacts"), row("all", "All", 30, 80, period="2020")])
     assert (
         "Cells of protected sources" in release(mixed, audience="public", protected_sources=("edfacts",)).rule
+    )
+
+
+def agreement(**more):
+    terms = {"agreement_id": "dsa-1", "source": "roster", "parties": ["Hub", "Schools"]}
+    return DataAgreement(**{**terms, "audiences": ["public"], **more})
+
+
+def shared_table():
+    rows = [row("all", "All", 120, 306), row("income", "low income", 60, 200)]
+    rows += [
+        row("income", "not low income", 60, 106),
+        row("all", "All", 40, 90, source="survey", period="2020"),
+    ]
+    return table_of(rows)
+
+
+@pytest.mark.parametrize("audience", ["internal", "partners", "public"])
+def test_without_an_agreement_in_force_nothing_of_a_source_is_shown_and_the_reason_is(audience):
+    released = release(
+        shared_table(), audience=audience, agreement=agreement(expires="2026-06-30"), today="2026-07-01"
+    )
+    frame = released.table.frame
+    assert frame["status"].eq("suppressed").all()
+    assert frame[["numerator", "denominator"]].isna().all(axis=None)
+    assert set(released.hidden["reason"]) == {
+        "not shared, because the data agreement on the source roster ended on 2026-06-30"
+        if audience != "partners"
+        else "not shared, because no data agreement on the source roster allows it for this audience",
+        "not shared, because there is no data agreement on the source survey",
+    }
+
+
+def test_an_agreement_shows_the_totals_and_only_the_dimensions_it_names():
+    terms = agreement(dimensions=["race_ethnicity"])
+    released = release(
+        shared_table(), audience="public", agreement=[terms], today="2026-07-01", open_sources=("survey",)
+    )
+    shown = released.table.frame.set_index(["dimension", "period"])["status"]
+    assert shown["all"].eq("reported").all()
+    assert shown["income"].eq("suppressed").all()
+    assert released.agreements == ("dsa-1",)
+    assert released.not_shown()[["cells", "of"]].to_numpy().tolist() == [[2, 4]]
+
+
+def test_an_agreement_may_ask_for_larger_cells_than_the_network():
+    table = table_of([row("all", "All", 12, 300)])
+    assert release(table, audience="public").table.frame["status"].tolist() == ["reported"]
+    released = release(table, audience="public", agreement=agreement(minimum_cell=16), today="2026-07-01")
+    assert released.table.frame["status"].tolist() == ["censored"]
+
+
+def test_agreements_without_a_day_are_refused():
+    with pytest.raises(ParameterError, match="give the day"):
+        release(shared_table(), audience="public", agreement=agreement())
+
+
+def test_every_release_leaves_a_record_that_tells_no_hidden_number():
+    rows = [row("all", "All", 1203, 3006), row("income", "low income", 1196, 2983)]
+    rows += [row("income", "not low income", 7, 23)]
+    released = release(table_of(rows), audience="public")
+    again = release(table_of(rows[::-1]), audience="public")
+    assert released.record == again.record
+    text = json.dumps(released.record)
+    assert all(number not in text for number in ("1196", "2983", " 7,", " 23"))
+    assert released.record["attack"]["worked_out_too_closely"] == 0
+    assert sum(released.record["cells_by_reason"].values()) == len(released.hidden)
+    assert len(released.record["input_sha256"]) == 64
+    assert (
+        release(table_of(rows[:1]), audience="public").record["input_sha256"]
+        != (released.record["input_sha256"])
     )
