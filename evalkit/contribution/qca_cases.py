@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import pandas as pd
 
 from evalkit.contribution.observed import observed_change
+from evalkit.contribution.qca import METHOD, qualitative_comparison
 from evalkit.contribution.qca_tables import calibrate
 from evalkit.dictionary import DataDictionary
+from evalkit.errors import DesignError
 from evalkit.parameters import Site
-from evalkit.results import Result
+from evalkit.results import Result, tidy_frame
 
 # Standard errors by which an indicator stands better than its projected baseline: out, crossover, in.
 IMPROVED_ANCHORS = (0.0, 1.0, 2.0)
@@ -72,6 +74,37 @@ def site_cases(
             }
     columns = [*CONDITIONS, "improved"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).astype("float64")
+
+
+def combinations_across_sites(
+    sites: Mapping[str, Site],
+    results: Mapping[str, Mapping[str, Result]],
+    *,
+    dictionary: DataDictionary,
+) -> Result:
+    """Ask which mixes of solutions go with a better curve across sites, or say why that cannot be told.
+
+    Parameters
+    ----------
+    results : site -> method -> saved result
+
+    Returns
+    -------
+    Result of method "qca" as `qualitative_comparison` gives it, over the cases of `site_cases`. Where the
+    cases do not allow it, a row and a sentence with the reason, and an empty `truth_table`.
+    """
+    cases = site_cases(sites, results, dictionary=dictionary)
+    try:
+        return qualitative_comparison(cases, outcome="improved", conditions=list(CONDITIONS))
+    except DesignError as error:
+        return Result(
+            method=METHOD,
+            title="Which combinations go with improved?",
+            design={"outcome": "improved", "conditions": list(CONDITIONS), "cases": len(cases)},
+            tidy=tidy_frame([{"method": METHOD, "term": "consistency", "unit": "share", "note": str(error)}]),
+            frames={"truth_table": pd.DataFrame(columns=[*CONDITIONS, "OUT", "n", "incl", "PRI"])},
+            narrative=(f"Which mix of solutions goes with a better curve cannot be told: {error}.",),
+        )
 
 
 def _measured(methods: Mapping[str, Result]) -> list[str]:

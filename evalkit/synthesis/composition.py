@@ -17,6 +17,7 @@ from evalkit.synthesis import chapters, context, tables
 from evalkit.synthesis.findings import CANNOT, CLAIMS, GAPS, ITS, TURN, ledger
 
 POOL = "comparison_pool"
+PERFORMANCE = "performance"
 
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels")
 HASH_LENGTH = 12  # characters: enough to tell two files apart by eye
@@ -108,6 +109,12 @@ class CaseStudy:
     def claims(self) -> Table:
         """Every claim with its class and the probability that the evidence gives it."""
         return tables.claims(self.rows, self.results)
+
+    @property
+    def performance(self) -> Prose:
+        """What partners did beside what they agreed to: how much, how well, is anyone better off."""
+        told = self.results[PERFORMANCE].narrative if PERFORMANCE in self.results else ()
+        return prose(told or "No performance measure of a partner is on file for this site.")
 
     @property
     def partners(self) -> Table:

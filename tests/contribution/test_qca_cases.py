@@ -1,8 +1,9 @@
 import pytest
 from made_up_town import site_with, time_series
 
-from evalkit.contribution.qca_cases import site_cases
+from evalkit.contribution.qca_cases import combinations_across_sites, site_cases
 from evalkit.parameters import Partner
+from evalkit.results import read_result, save_result
 
 
 def site_of(*solutions):
@@ -43,3 +44,12 @@ def test_membership_in_improved_follows_the_standard_errors(dictionary):
 def test_an_indicator_without_an_estimate_is_no_case(dictionary):
     nan = float("nan")
     assert cases(dictionary, series=time_series(nan, nan, nan, note="too short")).empty
+
+
+def test_cases_that_allow_no_answer_are_told_in_words_not_raised(dictionary, tmp_path):
+    site = site_of(solution("family"))
+    result = combinations_across_sites({"made-up": site}, {"made-up": time_series()}, dictionary=dictionary)
+    assert "cannot be told" in result.summary()
+    assert result.tidy["note"].iloc[0]
+    save_result(result, tmp_path, inputs={})
+    assert read_result(tmp_path, "qca").summary() == result.summary()
