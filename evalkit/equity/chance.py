@@ -22,7 +22,7 @@ def expected_at(strata: Strata, centre: Floats) -> dict[str, Floats]:
     """
     error, share, mean, sign = strata.std_error, strata.share, strata.mean, strata.sign
     present, count = strata.present, strata.count
-    evenly = np.where(present, 1 / count, 0.0)
+    evenly = np.where(present, 1 / np.maximum(count, 1), 0.0)
     out: dict[str, Floats] = {}
     with np.errstate(all="ignore"):
         middle = (share * centre).sum(axis=0)

@@ -9,6 +9,7 @@ from evalkit.equity.differences import check_reference
 from evalkit.equity.findings import RULE, findings
 from evalkit.equity.frames import gap_frame, glance_frame, level_frame
 from evalkit.equity.generations import two_generation
+from evalkit.equity.inequality import measure_frame
 from evalkit.equity.study import PERIOD_WORDS, Study, reason_of, study
 from evalkit.errors import DesignError, EvalkitError, ParameterError
 from evalkit.indicators import ALL_UNITS, IndicatorTable
@@ -48,7 +49,7 @@ def equity_gaps(
     range_by_chance. What cannot be estimated is a row with its reason in `note`.
     `augment` has a row per period and subgroup for the charts, `glance` one per indicator and dimension;
     `frames["gaps"]` the gaps over time, `frames["two_generation"]` child and caregiver indicators of the
-    latest period that both have.
+    latest period that both have, `frames["measures"]` the summary measures of the latest period.
 
     Raises
     ------
@@ -95,6 +96,7 @@ def equity_gaps(
         frames={
             "gaps": gap_frame(studies, own.dictionary, site),
             "two_generation": both,
+            "measures": measure_frame(studies, own.dictionary, conf_level=conf_level),
         },
         narrative=findings(studies, both, own.dictionary, site, conf_level=conf_level),
     )

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from maple_cells import cell, hidden
 
-from evalkit.equity import summary_measures
+from evalkit.equity import equity_gaps, summary_measures
 from evalkit.equity.measures import MEASURES, UNORDERED, point_estimates
 from evalkit.equity.slope_index import linear_slope_index, slope_index
 from evalkit.equity.strata import ridit, strata_of
@@ -296,6 +297,30 @@ def test_the_callers_frame_is_unchanged():
     before = QUINTILES.copy()
     measured(reference="Q1", interval="simulated", draws=20)
     pd.testing.assert_frame_equal(QUINTILES, before)
+
+
+def test_the_gaps_of_a_site_carry_the_measures_of_the_latest_period(table_of, maple):
+    rows = [
+        cell("White", 60, 80),
+        cell("Black", 30, 60),
+        hidden("Asian"),
+        cell("White", 9, 10, period="2018"),
+    ]
+    rows += [
+        cell(name, x, 50, dimension="income") for name, x in (("low income", 20), ("not low income", 35))
+    ]
+    references = {"race_ethnicity": "White", "income": "not low income"}
+    frame = equity_gaps(table_of(rows), maple, references=references).frames["measures"]
+    found = frame.set_index(["dimension", "measure"])
+    assert set(found["period"]) == {"2019"}
+    race = found.loc[("race_ethnicity", "d")]
+    assert race["estimate"] == pytest.approx(25)
+    assert race["std_error"] == pytest.approx(100 * (0.75 * 0.25 / 80 + 0.25 / 60) ** 0.5)
+    assert race["note"] == "left out, no value: Asian"
+    assert found.loc[("race_ethnicity", "sii"), "note"].startswith("needs an ordered dimension")
+    # Two halves at ridits .25 and .75 with 40 and 70 percent: 2 (.5 · .25 · 70 − .5 · .25 · 40).
+    assert found.loc[("income", "aci"), "estimate"] == pytest.approx(7.5)
+    assert (frame["rate_unit"] == "percentage points").all()
 
 
 def test_the_gradient_of_the_slopes_is_the_change_for_a_small_change_of_a_rate():
