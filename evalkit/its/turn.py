@@ -9,6 +9,7 @@ import pandas as pd
 
 from evalkit.errors import DataError, DesignError
 from evalkit.indicators import ALL_UNITS, IndicatorSeries, IndicatorTable
+from evalkit.its.chance import chance_rows
 from evalkit.its.change import CASES, baseline_position, change_rows, target_rows
 from evalkit.its.collection import chosen_indicators, stacked
 from evalkit.its.forecast import Forecast, baseline_forecast, post_trend
@@ -52,7 +53,9 @@ def turn_the_curve(
     * `change_from_baseline`: each later period less the baseline period (Newcombe's interval; of the
       same month or quarter in seasonal series); bounded cells give `change_worst_case` and
       `change_best_case`;
-    * `distance_to_target`: last value less the target.
+    * `distance_to_target`: last value less the target;
+    * `chance_of_target`, `chance_of_target_earlier_trend`: the probability that the value in the target's
+      period reaches it, with the course since the start and with the trend before the start carried on.
 
     Without a declared start, or with fewer than four values before it, there is no forecast and the verdict
     cannot be told; the changes from the baseline still come. Where a value is known only within bounds every
@@ -128,6 +131,9 @@ def _one(table: IndicatorTable, site: Site, indicator: str, conf_level: float) -
     target_label = reader_label(target.period, series.frequency) if target else ""
     aims = target_rows(series, window, target.value, target_label, conf_level) if target else []
     parts.rows += aims
+    if target:
+        at = _position_of(window, target.period)
+        parts.rows += chance_rows(series, window, start=start, target=target, position=at)
     identity = {"method": METHOD, **series_identity(series)}
     parts.rows = [identity | row for row in parts.rows]
     endpoint = endpoint_sentence(series, changes, conf_level)

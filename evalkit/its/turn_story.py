@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalkit.indicators import IndicatorSeries
+from evalkit.its.chance import ON_COURSE, ON_EARLIER_TREND
 from evalkit.its.story import PERIOD_WORDS, amount, named, reading, with_interval
 from evalkit.its.verdict import BEAT, CANNOT, NOT_YET, TURNED
 from evalkit.its.window import Window
@@ -192,5 +193,32 @@ def _target_sentences(series: IndicatorSeries, glance: Row, by_term: Mapping[str
     label = reader_label(str(glance["target_period"]), series.frequency)
     return [
         f"The target is {value_text(float(glance['target']), unit)} by {label}; the last value "
-        f"differs from it by {' to '.join(ends)}: {state} so far."
+        f"differs from it by {' to '.join(ends)}: {state} so far.",
+        *_chance_sentences(by_term, label),
     ]
+
+
+def _chance_sentences(by_term: Mapping[str, Row], label: str) -> list[str]:
+    """Tell the chance of reaching the target, where both lines or one of them can be carried on."""
+    course, earlier = (_chance(by_term, term) for term in (ON_COURSE, ON_EARLIER_TREND))
+    if not course:
+        return []
+    carried = str(by_term.get(ON_COURSE, by_term.get(f"{ON_COURSE}_best_case", {})).get("note", ""))
+    line = (
+        "its course since the start" if "since the start carried" in carried else "its trend over all years"
+    )
+    text = f"Were {line} to go on, the chance of reaching the target by {label} would be {course}"
+    return [f"{text}; with the trend before the start, {earlier}." if earlier else f"{text}."]
+
+
+def _chance(by_term: Mapping[str, Row], term: str) -> str:
+    found = [by_term[name] for name in (term, f"{term}_worst_case", f"{term}_best_case") if name in by_term]
+    known = [row["estimate"] for row in found if math.isfinite(row.get("estimate", math.nan))]
+    return " to ".join(dict.fromkeys(_share(value) for value in known))
+
+
+def _share(value: float) -> str:
+    """Write a probability in percent; no forecast is certain."""
+    if value < 0.01:
+        return "under 1%"
+    return "over 99%" if value > 0.99 else percent(100 * value)
