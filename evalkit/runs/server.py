@@ -79,6 +79,8 @@ def main(descriptor: int) -> NoReturn:
     """Serve the process at the other end of a pipe until it closes it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(descriptor)
+    if sys.path.count(sys.path[-1]) > 1:
+        sys.path.pop()
     _preload()
     from evalkit.runs.engines import WarmEngine
     from evalkit.runs.shell import new_shell
