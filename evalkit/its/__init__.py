@@ -3,6 +3,7 @@
 from evalkit.its.beside import fit_beside
 from evalkit.its.calibration import calibrate
 from evalkit.its.collection import interrupted_time_series
+from evalkit.its.counts import quasi_poisson
 from evalkit.its.engine import ArrayFit, fit_arrays
 from evalkit.its.fit import fit_series
 from evalkit.its.many import fit_many
@@ -22,5 +23,6 @@ __all__ = [
     "its_power",
     "its_sensitivity",
     "pooled_family",
+    "quasi_poisson",
     "turn_the_curve",
 ]
