@@ -10,8 +10,9 @@ from pathlib import Path
 
 from evalkit.errors import PublishError
 from evalkit.parameters import Network
-from evalkit.publish.exchange import fresh_building
+from evalkit.publish.exchange import SITE, fresh_building
 from evalkit.publish.index import Row, index_page, read_verdicts
+from evalkit.publish.kept import KeptPages
 from evalkit.publish.notebooks import read_page
 from evalkit.publish.pages import Format, Link, Page, Surround
 from evalkit.publish.renderers import Renderer, check_formats, choose_renderer
@@ -105,13 +106,14 @@ def publish_network(
         page at all could be made; the website that stood before stands as it was.
     """
     wanted = check_formats(formats)
-    program = choose_renderer(renderer)
+    chosen = choose_renderer(renderer)
     declared = workspace.network(network)
     folder = workspace.outputs(network, audience)
     if not folder.is_dir():
         raise PublishError(
             f"{network}: nothing has been run for the audience {audience!r}; run `evalkit run` first"
         )
+    program = KeptPages(chosen, outputs=folder, site=folder / SITE)
     reasons: dict[str, str] = {}
     problems: list[str] = []
     shelf = _read_shelf(folder, declared, reasons, problems)
@@ -129,6 +131,7 @@ def publish_network(
             reasons |= dict.fromkeys(gone, "the page could not be made")
             shelf = later
         site = building.put_in_place()
+    program.remember()
     dropped = [line for page in _all_pages(shelf) for line in page.dropped]
     return PublishReport(
         index=site / "index.html",

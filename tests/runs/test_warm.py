@@ -35,18 +35,21 @@ CELLS = {
     "await": "import asyncio\nawait asyncio.sleep(0.01)\n'awaited'",
     "running": "asyncio.get_running_loop().is_running()",
     "magic": "%env EVALKIT_NO_SUCH_THING=1\n!echo from a shell",
-    "program": "import subprocess, os\nsubprocess.run(['echo', 'from a program'])\n_ = os.write(1, b'past Python\\n')",
+    "program": "import subprocess, os\nsubprocess.run(['echo', 'from a program'])\n"
+    "_ = os.write(1, b'past Python\\n')",
     "picture": "import matplotlib.pyplot as plt\nfigure, ax = plt.subplots(figsize=(2, 1))\n"
     "ax.plot([1, 2]); plt.close(figure); figure",
     "frame": "import pandas as pd\npd.DataFrame({'a': [1.5, None]})",
     "not a number": "display({'application/json': {'x': 1}, 'text/plain': 'x'}, raw=True)\nfloat('nan')",
     "input": "try: input()\nexcept Exception as error: print(type(error).__name__, error)",
     "letters": "'é – ñ'",
-    "environment": "os.environ['MPLBACKEND'], os.environ['OPENBLAS_NUM_THREADS'], {'b', 'a', 'c'}, sys.path[0]",
+    "environment": "[os.environ[name] for name in ('MPLBACKEND', 'OPENBLAS_NUM_THREADS')], {'b', 'a', 'c'}",
+    "path": "sys.path[0], os.getcwd()[-5:]",
     "empty": "",
-    "threads": "import threading\nt = threading.Thread(target=print, args=('from a thread',)); t.start(); t.join()",
-    "children": "import multiprocessing as mp\nwith mp.get_context('fork').Pool(2) as pool: found = pool.map(abs, [-1, 2])\n"
-    "found",
+    "threads": "import threading\nthread = threading.Thread(target=print, args=('from a thread',))\n"
+    "thread.start(); thread.join()",
+    "children": "import multiprocessing\nwith multiprocessing.get_context('fork').Pool(2) as pool:\n"
+    "    found = pool.map(abs, [-1, 2])\nfound",
 }
 
 
@@ -127,7 +130,8 @@ def test_forks_share_no_random_numbers_and_nothing_that_a_notebook_set(tmp_path,
 def test_a_program_that_a_good_notebook_left_running_is_ended(tmp_path, write_notebook):
     write_notebook(
         tmp_path / "notebooks" / "site" / "1_leave.ipynb",
-        "import subprocess\nchild = subprocess.Popen(['sleep', '3600'])\n_ = open('left.pid', 'w').write(str(child.pid))",
+        "import subprocess\nchild = subprocess.Popen(['sleep', '3600'])\n"
+        "_ = open('left.pid', 'w').write(str(child.pid))",
     )
     assert run_plan(plan_runs(tmp_path, network_id="demo", site_ids=["a"]), jobs=1).problems == ()
     _wait_until_gone(int((tmp_path / "left.pid").read_text()))
