@@ -21,6 +21,7 @@ from evalkit.charts.curve_marks import (
     last_height,
     limit_values,
     mark_baseline,
+    mark_phase_in,
     name_axes,
     write_reason,
 )
@@ -179,6 +180,8 @@ def _segmented_panel(
         draw_dashed(axes, post, "counterfactual", frequency, "earlier trend carried on")
         labels.append((end_height(post, "counterfactual"), "earlier trend\ncarried on", ORANGE))
     name_axes(axes, first, augment, frequency, compact=compact)
+    if "is_phase_in" in own and own["is_phase_in"].any():
+        mark_phase_in(axes, places(own.loc[own["is_phase_in"], "period"], frequency), compact=compact)
     if first["interruption"]:
         text = "start" if compact else f"work begins, {reader_label(first['interruption'], frequency)}"
         mark_start(axes, places([first["interruption"]], frequency)[0], text)

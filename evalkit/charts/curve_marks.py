@@ -146,6 +146,20 @@ def label_ends(axes: Axes, end: float, labels: Sequence[tuple[float, str, str]])
     end_labels(axes, end, labels)
 
 
+def mark_phase_in(axes: Axes, x: Floats, *, compact: bool) -> None:
+    """Shade the periods in which the work was being set up, and say so."""
+    axes.axvspan(x.min() - 0.5, x.max() + 0.5, color=MUTED, alpha=0.12, linewidth=0, label="phase-in")
+    if not compact:
+        axes.annotate(
+            "phase-in",
+            (float(x.mean()), 0.04),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            fontsize=7.5,
+            color=MUTED,
+        )
+
+
 def mark_baseline(axes: Axes, augment: pd.DataFrame, frequency: str, *, compact: bool) -> None:
     """Ring the baseline's point and name it, below the point or, low down, above it."""
     marked = augment[augment["is_baseline"]]

@@ -1,6 +1,7 @@
 """Change from the baseline period, with the interval of two proportions; bounds at both of their ends."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,15 @@ from scipy import special
 from evalkit.dictionary import Indicator
 from evalkit.indicators import IndicatorSeries
 from evalkit.intervals import one_proportion_interval, two_proportion_interval
+from evalkit.its.design import trend_design
 from evalkit.its.window import Window
 from evalkit.periods import from_period
 
 Row = dict[str, Any]
 
 COUNT_SLACK = 1e-6  # persons: bounds are stored as proportions, and rounding must not lose a count
+DAYS = re.compile(r"\bdays\b")  # in the words of a denominator
+FEWEST_FOR_DISPERSION = 5  # degrees of freedom, below which a variance can hardly be told
 CASES = ("worst_case", "best_case")
 
 
@@ -51,8 +55,13 @@ def change_rows(series: IndicatorSeries, window: Window, baseline: int, conf_lev
     Exact cells give `change_from_baseline`. Where either cell is known only within bounds there are two rows:
     `change_worst_case` puts the later cell at its least and the baseline at its most favourable possible
     count, `change_best_case` the other way round; each has its own Newcombe interval.
+
+    Where days are counted and not persons, days of one child go together, and so do the children of one day.
+    Both denominators are then divided by how much more the series strays from its own trend and season than
+    days apart from one another would; the note says by how much.
     """
     rows: list[Row] = []
+    clustered = _dispersion(series, window) if counts_days(series.indicator) else 1.0
     for position in range(baseline + 1, len(window.periods)):
         same_season = window.season is None or window.season[position] == window.season[baseline]
         if not (window.observed[position] and same_season):
@@ -64,7 +73,7 @@ def change_rows(series: IndicatorSeries, window: Window, baseline: int, conf_lev
             "n": float(later["denominator"]),
         }
         if not (window.censored[position] or window.censored[baseline]):
-            numbers = _exact_change(series.indicator, later, first, conf_level)
+            numbers = _exact_change(series.indicator, later, first, conf_level, clustered)
             rows.append({"term": "change_from_baseline", **common, **numbers})
             continue
         later_ends = feasible_counts(later)
@@ -76,7 +85,13 @@ def change_rows(series: IndicatorSeries, window: Window, baseline: int, conf_lev
                 "term": f"change_{case}",
                 **common,
                 **_count_change(
-                    series.indicator, k_later, later["denominator"], k_first, first["denominator"], conf_level
+                    series.indicator,
+                    k_later,
+                    later["denominator"],
+                    k_first,
+                    first["denominator"],
+                    conf_level,
+                    clustered,
                 ),
                 "note": f"{k_later:.0f} of {later['denominator']:.0f} against "
                 f"{k_first:.0f} of {first['denominator']:.0f}",
@@ -129,7 +144,28 @@ def target_rows(
     ]
 
 
-def _exact_change(indicator: Indicator, later: pd.Series, first: pd.Series, conf_level: float) -> Row:
+def counts_days(indicator: Indicator) -> bool:
+    """Tell whether the denominator counts days instead of persons."""
+    return indicator.kind == "rate" and bool(DAYS.search(indicator.denominator))
+
+
+def _dispersion(series: IndicatorSeries, window: Window) -> float:
+    """Give the variance around one trend and season over the binomial one, at least 1; NaN if unknowable."""
+    exact = window.observed & ~window.censored
+    design = trend_design(len(window.periods), season=window.season).matrix[exact]
+    df = len(design) - design.shape[1]
+    if df < FEWEST_FOR_DISPERSION:
+        return math.nan
+    rate = series.frame["rate"].to_numpy(dtype=np.float64)[exact]
+    size = series.frame["denominator"].to_numpy(dtype=np.float64)[exact]
+    expected = np.clip(design @ np.linalg.lstsq(design, rate, rcond=None)[0], 0.001, 0.999)
+    pearson = float(np.sum(size * (rate - expected) ** 2 / (expected * (1 - expected))))
+    return max(1.0, float(pearson / df))
+
+
+def _exact_change(
+    indicator: Indicator, later: pd.Series, first: pd.Series, conf_level: float, clustered: float
+) -> Row:
     if indicator.kind == "mean":
         std_error = math.hypot(later["std_error"], first["std_error"])
         estimate = float(later["rate"] - first["rate"])
@@ -149,24 +185,42 @@ def _exact_change(indicator: Indicator, later: pd.Series, first: pd.Series, conf
         first["numerator"],
         first["denominator"],
         conf_level,
+        clustered,
     )
 
 
 def _count_change(
-    indicator: Indicator, k_later: float, n_later: float, k_first: float, n_first: float, conf_level: float
+    indicator: Indicator,
+    k_later: float,
+    n_later: float,
+    k_first: float,
+    n_first: float,
+    conf_level: float,
+    clustered: float,
 ) -> Row:
     scale = indicator.scale
     estimate = scale * (k_later / n_later - k_first / n_first)
     if indicator.may_exceed_one:
         return {"estimate": estimate, "note": "counts events, not persons: no interval of two proportions"}
+    if math.isnan(clustered):
+        return {"estimate": estimate, "note": "counts days, and too few periods tell how they go together"}
     low, high = two_proportion_interval(
-        k_later, n_later, k_first, n_first, contrast="difference", method="newcombe", conf_level=conf_level
+        k_later / clustered,
+        n_later / clustered,
+        k_first / clustered,
+        n_first / clustered,
+        contrast="difference",
+        method="newcombe",
+        conf_level=conf_level,
+    )
+    note = (
+        f"days go together: the interval rests on one in {clustered:.0f} of them" if clustered > 1.5 else ""
     )
     return {
         "estimate": estimate,
         "conf_low": scale * float(low),
         "conf_high": scale * float(high),
-        "note": "",
+        "note": note,
     }
 
 

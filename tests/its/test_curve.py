@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
@@ -6,7 +7,7 @@ from evalkit.charts.curve import baseline_curves, segmented_curves
 from evalkit.charts.style import alt_text, figure_of
 from evalkit.dictionary import DataDictionary
 from evalkit.indicators import IndicatorTable
-from evalkit.its import interrupted_time_series, turn_the_curve
+from evalkit.its import fit_series, interrupted_time_series, turn_the_curve
 
 from .tables import OCONNELL, aim, bounded, counted, place, since, years
 
@@ -112,3 +113,12 @@ def test_an_indicator_the_result_does_not_hold_is_refused(dictionary: DataDictio
     result = turn_the_curve(counted(years(VALUES), dictionary), place())
     with pytest.raises(ValueError, match="no indicator 'mobility'"):
         result.plot(indicator="mobility")
+
+
+def test_a_phase_in_is_shaded_and_named(dictionary: DataDictionary) -> None:
+    series = counted(years(VALUES), dictionary).series("graduation_rate", site_id="place")
+    ax = fit_series(series, interruption=pd.Period("2019", "Y"), phase_in=2).plot()
+    (shade,) = (patch for patch in ax.patches if patch.get_label() == "phase-in")
+    # 2019 and 2020 are the 49th and 50th year after 1970
+    assert (shade.get_x(), shade.get_width()) == (48.5, 2.0)
+    assert "phase-in" in texts(ax)

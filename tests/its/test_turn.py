@@ -241,3 +241,18 @@ def test_the_table_is_not_changed(dictionary: DataDictionary) -> None:
     before = table.frame
     turn_the_curve(table, place("2016"))
     pd.testing.assert_frame_equal(table.frame, before)
+
+
+def test_days_that_go_together_widen_the_interval_of_a_change(dictionary: DataDictionary) -> None:
+    span = [str(period) for period in pd.period_range("2016-01", periods=60, freq="M")]
+    rng = np.random.default_rng(6)
+    # a standard deviation of 1 point where 90,000 independent days would have 0.1
+    values = dict(zip(span, 90 + rng.normal(0, 1.0, 60), strict=True))
+    table = counted(values, dictionary, indicator="attendance_rate", denominator=90_000)
+    found = turn_the_curve(table, place("2019")).tidy
+    change = found[found["term"] == "change_from_baseline"].iloc[-1]
+    # the difference of two such months has a standard deviation of √2 points
+    assert change["conf_high"] - change["conf_low"] == pytest.approx(2 * 1.96 * np.sqrt(2), rel=0.25)
+    assert "days go together" in change["note"]
+    persons = turn_the_curve(counted(years([60.0, 61, 60, 62, 61, 60, 66]), dictionary), place())
+    assert persons.tidy.loc[persons.tidy["term"] == "change_from_baseline", "note"].eq("").all()
