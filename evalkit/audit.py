@@ -2,8 +2,10 @@
 
 import csv
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
+from evalkit.agreements import expiring, missing_agreement, parse_day
 from evalkit.contribution.narratives import lint_site, lowest_class
 from evalkit.contribution.theory import Problem, late_exposure, theory_problems
 from evalkit.documents import read_document
@@ -11,11 +13,13 @@ from evalkit.errors import EvalkitError
 from evalkit.indicators import IndicatorTable
 from evalkit.parameters import AUDIENCES, Network, Site
 from evalkit.results import read_result
-from evalkit.views import read_site_table, with_evidence
+from evalkit.views import data_agreements, open_sources, read_site_table, with_evidence
 from evalkit.workspace import Workspace
 
 
-def check_workspace(workspace: Workspace, *, network: str | None = None, data: str = "") -> list[str]:
+def check_workspace(
+    workspace: Workspace, *, network: str | None = None, data: str = "", today: str = ""
+) -> list[str]:
     """List every problem of the dictionary, the parameters, the theories of change, the data and the wording.
 
     What a site's file says about the work is held to the classes of its claims saved last; before the first
@@ -25,6 +29,7 @@ def check_workspace(workspace: Workspace, *, network: str | None = None, data: s
     ----------
     network : the one to check; all of the workspace by default
     data : the folder with its data files, where they are not in outputs/<network>/data
+    today : the day for which data agreements are looked at, e.g. "2026-09-30"; "" for the day it is
 
     Returns
     -------
@@ -36,17 +41,27 @@ def check_workspace(workspace: Workspace, *, network: str | None = None, data: s
     except EvalkitError as error:
         return list(error.problems)
     return [
-        problem for name in names for problem in _network_problems(workspace, name, data, named=bool(network))
+        problem
+        for name in names
+        for problem in _network_problems(
+            workspace, name, data, named=bool(network), today=today or date.today().isoformat()
+        )
     ]
 
 
-def _network_problems(workspace: Workspace, name: str, data: str, *, named: bool) -> Iterator[str]:
+def _network_problems(
+    workspace: Workspace, name: str, data: str, *, named: bool, today: str
+) -> Iterator[str]:
     try:
         network = workspace.network(name)
     except EvalkitError as error:
         yield from error.problems
         return
+    yield from (f"network.yml: {sentence}" for sentence in expiring(network.data_agreements, today=today))
     for site in network.sites.values():
+        yield from (
+            f"{site.site_id}.yml: {sentence}" for sentence in expiring(site.data_agreements, today=today)
+        )
         needs_data = any(source.kind != "simulation" for source in (*network.sources, *site.sources))
         if needs_data and not data and not named:
             continue
@@ -54,10 +69,36 @@ def _network_problems(workspace: Workspace, name: str, data: str, *, named: bool
             table = read_site_table(workspace, network, site, data=data, keep_simulation=False)[0]
             if table.empty:
                 yield f"{site.site_id}: the data hold no row of this site; check its ids and its sources"
+            yield from _agreement_sentences(network, site, table, today)
             yield from _theory_sentences(workspace, network, site, table, data)
             yield from _wording_sentences(workspace, network, site)
         except EvalkitError as error:
             yield from error.problems
+
+
+def _agreement_sentences(network: Network, site: Site, table: IndicatorTable, today: str) -> Iterator[str]:
+    """Tell of what is planned to be shown, to which audience, and no data agreement in force allows."""
+    agreements = data_agreements(network, site)
+    if not agreements:
+        return
+    free = open_sources(network, site)
+    cells = table.frame[["source", "indicator", "dimension"]].drop_duplicates()
+    lacking: dict[tuple[str, str], dict[str, None]] = {}
+    for audience in map(str, site.audiences):
+        for cell in cells[~cells["source"].isin(free)].itertuples():
+            reason = missing_agreement(
+                agreements,
+                source=cell.source,
+                indicator=cell.indicator,
+                dimension=cell.dimension,
+                audience=audience,
+                day=parse_day(today),
+            )
+            if reason:
+                lacking.setdefault((audience, reason), {})[f"{cell.indicator} by {cell.dimension}"] = None
+    for (reader, reason), what in lacking.items():
+        more = f" and {len(what) - 3} more" if len(what) > 3 else ""
+        yield f"{site.site_id}, for {reader}: {', '.join(list(what)[:3])}{more}: {reason}"
 
 
 def _theory_sentences(

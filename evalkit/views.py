@@ -1,13 +1,16 @@
 """What a notebook opens: one site, or the whole network, as one audience may see it."""
 
 import hashlib
+import json
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
+from evalkit.agreements import DataAgreement
 from evalkit.batch_cache import kept_or_made
 from evalkit.dictionary import DataDictionary
 from evalkit.disclosure import Release, release
@@ -50,9 +53,14 @@ class SiteView:
         return self.site.references(self.network)
 
     def save(self, *results: Result) -> None:
-        """Write results where the case study and the network's notebooks read them."""
+        """Write results where the case study and the network's notebooks read them.
+
+        Beside them stands the record of the release that they rest on, release.json.
+        """
         for result in results:
             save_result(result, self.folder / "results", inputs=self.inputs)
+        record = json.dumps(self.release.record, indent=1, ensure_ascii=False, allow_nan=False)
+        (self.folder / "release.json").write_text(record + "\n", encoding="utf-8")
 
     def results(self) -> dict[str, Result]:
         """Read back every result saved for this site and audience, by method."""
@@ -104,7 +112,13 @@ class NetworkView:
 
 
 def open_site(
-    *, network: str, site_id: str, audience: str = "public", data: str = "", workspace: str = ""
+    *,
+    network: str,
+    site_id: str,
+    audience: str = "public",
+    data: str = "",
+    workspace: str = "",
+    today: str = "",
 ) -> SiteView:
     """Open one site for one audience.
 
@@ -114,6 +128,7 @@ def open_site(
     audience : internal, partners or public; everything shown comes from the release for it
     data : folder with the data files; "" for outputs/<network>/data, which a simulation fills by itself
     workspace : "" to look upward from the working folder
+    today : the day on which data agreements must be in force, e.g. "2026-09-30"; "" for the day it is
 
     Raises
     ------
@@ -122,9 +137,10 @@ def open_site(
     home, declared = read_declared(find_workspace(workspace or None).root, network)
     folder = home.outputs(network, audience)
     inputs = input_hashes(home, declared, declared.site(site_id), data=data)
+    day = today or date.today().isoformat()
     opened = kept_or_made(
-        ("open_site", network, site_id, audience, *inputs.items()),
-        lambda: _release_site(home, declared, site_id, audience=audience, data=data),
+        ("open_site", network, site_id, audience, day, *inputs.items()),
+        lambda: _release_site(home, declared, site_id, audience=audience, data=data, today=day),
     )
     site, table, district, released = opened
     return SiteView(
@@ -138,6 +154,20 @@ def open_site(
         inputs=input_hashes(home, declared, site, data=data),
         folder=folder / site_id,
     )
+
+
+def data_agreements(network: Network, site: Site) -> tuple[DataAgreement, ...]:
+    """Return the data agreements that a site's sources stand under, the network's first."""
+    return (*network.data_agreements, *site.data_agreements)
+
+
+def open_sources(network: Network, site: Site) -> list[str]:
+    """Name the sources that need no data agreement: made-up data, and what its publisher has protected."""
+    return [
+        source.source_id
+        for source in _sources(network, site)
+        if source.protected or source.kind == "simulation"
+    ]
 
 
 def open_network(*, network: str, audience: str = "public", workspace: str = "") -> NetworkView:
@@ -182,14 +212,21 @@ def _read_declared(root: Path, network: str, _stamp: Hashable) -> tuple[Workspac
 
 
 def _release_site(
-    home: Workspace, declared: Network, site_id: str, *, audience: str, data: str
+    home: Workspace, declared: Network, site_id: str, *, audience: str, data: str, today: str
 ) -> tuple[Site, IndicatorTable, IndicatorTable | None, Release]:
     site = with_evidence(home, declared, declared.site(site_id), data=data)
     table, district = read_site_table(home, declared, site, data=data)
     if table.empty:
         raise DataError(f"{site_id}: the data hold no row of this site; check its ids and its sources")
-    protected = [source.source_id for source in _sources(declared, site) if source.protected]
-    released = release(table, audience=audience, minimum=declared.minimum_cell, protected_sources=protected)
+    released = release(
+        table,
+        audience=audience,
+        minimum=declared.minimum_cell,
+        protected_sources=[source.source_id for source in _sources(declared, site) if source.protected],
+        agreement=data_agreements(declared, site),
+        today=today,
+        open_sources=open_sources(declared, site),
+    )
     return site, _with_labels(released.table, _sources(declared, site)), district, released
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from evalkit.audit import check_workspace
 from evalkit.cli import main
 from evalkit.views import open_site
 from evalkit.workspace import find_workspace
@@ -134,3 +135,45 @@ def test_a_site_opens_for_one_audience_and_small_cells_stay_hidden(workspace):
 def test_the_workspace_is_found_from_a_folder_inside_it(workspace, monkeypatch):
     monkeypatch.chdir(workspace / "parameters" / "little")
     assert find_workspace().root == workspace.resolve()
+
+
+AGREEMENT = """data_agreements:
+  - agreement_id: dsa-2024
+    source: registry
+    parties: [Hub, Schools]
+    audiences: [partners]
+    expires: 2026-09-30
+"""
+
+
+def test_check_tells_what_ends_soon_and_what_no_agreement_allows(workspace):
+    with (workspace / "parameters" / "little" / "network.yml").open("a", encoding="utf-8") as stream:
+        stream.write(AGREEMENT)
+    home = find_workspace(workspace)
+    told = check_workspace(home, network="little", data="data", today="2026-08-01")
+    assert told == [
+        "network.yml: data agreement dsa-2024 (Hub, Schools) ends on 2026-09-30, in 60 days; renew it",
+        "oak, for public: graduation_rate by all: not shared, because no data agreement on the source "
+        "registry allows it for this audience",
+    ]
+    assert len(check_workspace(home, network="little", data="data", today="2026-10-01")) == 4
+
+
+def test_a_site_shows_nothing_once_its_agreement_has_ended(workspace):
+    with (workspace / "parameters" / "little" / "network.yml").open("a", encoding="utf-8") as stream:
+        stream.write(AGREEMENT)
+    opened = {"network": "little", "site_id": "oak", "audience": "partners", "data": "data"}
+    before = open_site(**opened, today="2026-09-30")
+    assert before.table.frame["status"].eq("reported").all()
+    assert before.release.record["agreements"] == ["dsa-2024"]
+    after = open_site(**opened, today="2026-10-01")
+    assert after.table.frame["status"].eq("suppressed").all()
+    assert "ended on 2026-09-30" in " ".join(after.release.explanation())
+
+
+def test_an_agreement_on_no_source_is_told_with_its_line(workspace, capsys):
+    with (workspace / "parameters" / "little" / "network.yml").open("a", encoding="utf-8") as stream:
+        stream.write(AGREEMENT.replace("registry", "registri"))
+    code, said = check(capsys)
+    assert code == 1
+    assert "network.yml, line 7: unknown source 'registri'; did you mean 'registry'?" in said
