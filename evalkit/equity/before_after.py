@@ -19,13 +19,14 @@ GAP = ("indicator", "population", "dimension", "subgroup", "reference")
 CHANGES = ("level_change", "slope_change")  # terms of an interrupted time series
 COLUMNS = (*GAP, "term", "estimate", "std_error", "conf_low", "conf_high", "unit", "n", "note")
 MEAN_NOTE = "mean over periods, weighted by precision"
+NO_START = "the site declares no start, so there is no before and after"
 NO_SERIES = "no interrupted time series of both the subgroup and its reference"
 
 
 def gap_before_after(
     gaps: pd.DataFrame,
     *,
-    start: str,
+    start: str | None,
     interrupted: pd.DataFrame | None = None,
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
@@ -34,7 +35,7 @@ def gap_before_after(
     Parameters
     ----------
     gaps : `frames["gaps"]` of `equity_gaps`
-    start : the first period after the start, ISO text
+    start : the first period after the start, ISO text; None where the site declares none
     interrupted : tidy frame of interrupted time series fitted to the subgroups, of the same site
 
     Returns
@@ -64,6 +65,9 @@ def gap_before_after(
     rows: list[dict[str, Any]] = []
     for key, group in gaps.groupby(list(GAP), sort=True):
         common = dict(zip(GAP, key, strict=True)) | {"unit": group["unit"].iloc[0]}
+        if start is None:
+            rows.append(common | {"term": "gap_change", "note": NO_START})
+            continue
         rows.extend(common | row for row in _means(group, start))
         rows.extend(common | row for row in _series_rows(common, interrupted))
     out = pd.DataFrame(rows, columns=list(COLUMNS))

@@ -85,3 +85,10 @@ def test_it_reads_the_frame_of_the_gaps_of_a_site(table_of, maple):
 def test_a_frame_of_something_else_is_refused():
     with pytest.raises(ParameterError, match="no column 'std_error'"):
         gap_before_after(gaps([1.0], [1.0]).drop(columns="std_error"), start="2017")
+
+
+def test_a_site_without_a_start_is_told_so_in_every_row():
+    found = gap_before_after(gaps([1.0], [1.0]), start=None)
+    assert len(found) == 1
+    assert found["estimate"].isna().all()
+    assert set(found["note"]) == {"the site declares no start, so there is no before and after"}
