@@ -95,6 +95,17 @@ class Case:
         design = Design(self.design.terms, self.design.matrix * self.root_weight[:, None], self.start)
         return Member(self.readings * self.root_weight, design, self.asked, teaches=len(self.readings) == 1)
 
+    def sampling_variance(self) -> Floats | None:
+        """Give the binomial variance (n,) of each value in the square of its unit; None where it has none."""
+        indicator = self.series.indicator
+        denominator = self.series.frame["denominator"].to_numpy(dtype=np.float64)
+        if indicator.kind != "rate" or indicator.may_exceed_one or not np.all(denominator[self.fitted] > 0):
+            return None
+        # one rate for all periods: a cell at 0 or 100 percent would otherwise be known for certain
+        rate = float(np.mean(self.readings[0][self.fitted])) / indicator.scale
+        size = np.where(self.fitted, denominator, 1.0)
+        return np.where(self.fitted, indicator.scale**2 * rate * (1 - rate) / size, 0.0)
+
     def relative(self) -> dict[str, tuple[Floats, Floats]]:
         """Give for each relative effect the contrasts of the fitted path and of the earlier trend."""
         return relative_effects(self.whole, self.fitted, horizon=self.horizon)

@@ -12,11 +12,12 @@ from evalkit.errors import DesignError
 from evalkit.indicators import IndicatorSeries
 from evalkit.its.case import Case, Plan, is_estimate, prepare
 from evalkit.its.censored import fit_within_bounds
+from evalkit.its.dense import fit_known_variance
 from evalkit.its.design import means
 from evalkit.its.engine import ArrayFit, Member, Prior, fit_members, learn
 from evalkit.its.frames import augment_frame, design_record, glance_row, series_identity
 from evalkit.its.ratio import ratio_interval
-from evalkit.its.story import its_paragraph
+from evalkit.its.story import KNOWN_SAMPLING, its_paragraph
 from evalkit.periods import from_period
 from evalkit.results import Result, tidy_frame
 
@@ -58,6 +59,7 @@ def fit_series(
     covariates: pd.DataFrame | None = None,
     weighted: bool = False,
     horizon: pd.Period | None = None,
+    known_sampling: bool = False,
 ) -> Result:
     """Ask how the level and the trend of one indicator changed when the work began.
 
@@ -90,6 +92,8 @@ def fit_series(
     covariates : columns of numbers by period; their coefficients come as `covariate_<name>`
     weighted : let a value count by its denominator
     horizon : a further period, which may lie after the data: `effect_horizon`, `relative_effect_horizon`
+    known_sampling : take the binomial variance of the counts as known, on top of AR(1) errors that are
+        integrated over whatever `method` says; no relative effects and no p values then
 
     Raises
     ------
@@ -113,9 +117,41 @@ def fit_series(
         horizon=horizon,
     )
     case = prepare(series, plan)
+    if known_sampling:
+        return case_result(case, _with_known_sampling(case, conf_level), None)
     prior = learn([case.member()], method)
     (fit,) = fit_members([case.member()], prior, method=method, conf_level=conf_level)
     return case_result(case, fit, prior)
+
+
+def _with_known_sampling(case: Case, conf_level: float) -> ArrayFit:
+    variance = case.sampling_variance()
+    if variance is None or len(case.readings) > 1 or case.plan.weighted:
+        raise DesignError(
+            f"{case.window.name}: a known sampling variance needs exact counts of persons with their "
+            "denominators, and no weights beside it"
+        )
+    fit = fit_known_variance(case.readings[0], variance, case.design, case.asked, conf_level=conf_level)
+    unknown = np.full(1, np.nan)
+    count = np.array([float(case.fitted.sum())])
+    return ArrayFit(
+        method=KNOWN_SAMPLING,
+        conf_level=conf_level,
+        terms=fit.terms,
+        estimate=fit.estimate[None],
+        std_error=fit.std_error[None],
+        conf_low=fit.conf_low[None],
+        conf_high=fit.conf_high[None],
+        p_value=np.full((1, len(fit.terms)), np.nan),
+        rho=unknown,
+        rho_low=unknown,
+        rho_high=unknown,
+        near_one=unknown,
+        flagged=np.zeros(1, dtype=np.bool_),
+        exact=np.zeros(1, dtype=np.bool_),
+        n=count,
+        df=count - len(case.design.terms),
+    )
 
 
 def case_result(case: Case, fit: ArrayFit, prior: Prior | None, *, taught_by: int = 0) -> Result:
@@ -214,7 +250,7 @@ def term_numbers(
         for place, term in enumerate(fit.terms)
         if is_estimate(term)
     }
-    for term, (top, bottom) in relative.items():
+    for term, (top, bottom) in relative.items() if fit.method != KNOWN_SAMPLING else ():
         ratio = ratio_interval(
             member.y, member.design, top=top, bottom=bottom, method=fit.method, conf_level=fit.conf_level,
             prior=prior,

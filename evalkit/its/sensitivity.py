@@ -114,7 +114,7 @@ def _choices(case: Case, method: str, conf_level: float) -> Iterator[tuple[str, 
             words,
             {name: getattr(fit, name) for name in ("estimate", "conf_low", "conf_high")},
         )
-    variance = _sampling_variance(case)
+    variance = case.sampling_variance()
     if variance is not None:
         fit = fit_known_variance(y, variance, design, asked, conf_level=conf_level)
         found = {name: getattr(fit, name) for name in ("estimate", "conf_low", "conf_high")}
@@ -177,21 +177,6 @@ def _asked(design: Design, fitted: NDArray[np.bool_]) -> Contrasts:
     unit = dict(zip(design.terms, np.eye(len(design.terms)), strict=True))
     rows = {name: unit[name] for name in ("level_change", "slope_change")} | effects(design, fitted)
     return means(TERMS, np.stack([rows[term] for term in TERMS]))
-
-
-def _sampling_variance(case: Case) -> Floats | None:
-    """Give the binomial variance of each value in the square of its unit; None where it does not apply."""
-    indicator = case.series.indicator
-    if indicator.kind != "rate" or indicator.may_exceed_one:
-        return None
-    denominator = case.series.frame["denominator"].to_numpy(dtype=np.float64)
-    if not np.all(denominator[case.fitted] > 0):
-        return None
-    # one rate for all periods: a cell at 0 or 100 percent would otherwise be known for certain
-    rate = float(np.mean(case.readings[0][case.fitted])) / indicator.scale
-    return np.where(
-        case.fitted, indicator.scale**2 * rate * (1 - rate) / np.where(denominator > 0, denominator, 1), 0
-    )
 
 
 def _side(frame: pd.DataFrame) -> NDArray[np.int_]:

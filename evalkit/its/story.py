@@ -14,6 +14,9 @@ from evalkit.wording import interval, number, percent, points, signed
 Row = Mapping[str, Any]
 
 
+KNOWN_SAMPLING = "known_sampling"  # inference with the binomial variance of the counts taken as known
+
+
 class Labelled(Protocol):
     """What a sentence needs to know of an indicator."""
 
@@ -95,7 +98,7 @@ def _exact(
     indicator: Labelled, window: Window, start: int, rows: Mapping[str, Row], conf_level: float
 ) -> str:
     each = PERIOD_WORDS[window.frequency]
-    last, relative = rows["effect_last"], rows["relative_effect_last"]
+    last, relative = rows["effect_last"], rows.get("relative_effect_last", {"estimate": math.nan})
     told = {term: with_interval(row, conf_level) for term, row in rows.items() if row["unit"] != "ratio"}
     slope = f", and from then on its slope by {told['slope_change']} {each}" if "slope_change" in told else ""
     began = reader_label(str(rows["level_change"]["period"]), window.frequency)
@@ -155,6 +158,11 @@ def _bounded(
 
 
 def _about_rho(fit: ArrayFit, taught_by: int) -> str:
+    if fit.method == KNOWN_SAMPLING:
+        return (
+            "The chance variation of the counts is taken as known; what strays beyond it is integrated over, "
+            "with its autocorrelation."
+        )
     if fit.method not in {"integrated", "network"}:
         return f"Inference: {fit.method}, for replication only; on short series its intervals are too narrow."
     ends = f"{number(fit.rho_low.min(), 2)} and {number(fit.rho_high.max(), 2)}"
