@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from evalkit.workspace import Workspace
 
 PROBLEM = 1
+KERNELS = ("warm", "plain")
+FORMATS = ("html", "pdf", "docx")
 SIGNAL_BASE = 128  # a shell's convention for a command that a signal ended
 
 app = typer.Typer(
@@ -58,6 +60,10 @@ JobsOption = Annotated[
 LimitOption = Annotated[
     float | None,
     typer.Option("--time-limit", min=1, metavar="SECONDS", help="For each notebook; 600 by default."),
+]
+KernelOption = Annotated[
+    str,
+    typer.Option("--kernel", metavar="KIND", help="warm (imports once) or plain (a kernel for each)."),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run also what is up to date.")]
 
@@ -130,10 +136,13 @@ def run(
     data: DataOption = None,
     jobs: JobsOption = None,
     time_limit: LimitOption = None,
+    kernel: KernelOption = "warm",
     force: ForceOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Run what is not up to date, then publish."""
+    if kernel not in KERNELS:
+        raise typer.BadParameter(f"{kernel!r}; use one of {', '.join(KERNELS)}", param_hint="--kernel")
     home = _open(workspace)
     _run_and_publish(
         home,
@@ -144,6 +153,7 @@ def run(
         notebooks=notebook or (),
         jobs=jobs,
         time_limit=time_limit,
+        warm=kernel == "warm",
         force=force,
     )
 
@@ -232,6 +242,7 @@ def _run_and_publish(
     notebooks: Sequence[str] = (),
     jobs: int | None = None,
     time_limit: float | None = None,
+    warm: bool = True,
     force: bool = False,
 ) -> None:
     from evalkit.runs.execute import NOTEBOOK_TIME_LIMIT, run_plan
@@ -241,11 +252,13 @@ def _run_and_publish(
     prepare_data(workspace, plan)
     with _progress(plan) as tell:
         report = run_plan(
-            plan, jobs=jobs, time_limit=time_limit or NOTEBOOK_TIME_LIMIT, force=force, tell=tell
+            plan, jobs=jobs, time_limit=time_limit or NOTEBOOK_TIME_LIMIT, force=force, warm=warm, tell=tell
         )
+    if report.note:
+        print(f"note: {report.note}")
     try:
         if report.stopped_by is None and any(row.is_well for row in report.rows):
-            _publish(workspace, network, audience=audience)
+            _publish_if_changed(workspace, plan)
     finally:
         _print_problems(report)
     if report.stopped_by is not None:
@@ -254,22 +267,38 @@ def _run_and_publish(
         raise typer.Exit(PROBLEM)
 
 
+def _publish_if_changed(workspace: "Workspace", plan: "Plan") -> None:
+    """Publish, unless the pages that stand were made from the very same sources."""
+    from evalkit.runs.published import note_publication, publication_stamp, standing_publication
+
+    stamp = publication_stamp(plan, choice=f"{FORMATS} auto")
+    standing = standing_publication(plan, stamp)
+    if standing is not None:
+        _print_published(standing.problems, standing.index)
+        return
+    problems = _publish(workspace, plan.network_id, audience=plan.audience)
+    note_publication(plan, stamp, problems)
+
+
 def _publish(
     workspace: "Workspace",
     network: str,
     *,
     audience: str,
-    formats: tuple[str, ...] = ("html", "pdf", "docx"),
+    formats: tuple[str, ...] = FORMATS,
     renderer: str = "auto",
-) -> None:
+) -> tuple[str, ...]:
     from evalkit.publish import publish_network
 
     published = publish_network(
         workspace, network=network, audience=audience, formats=formats, renderer=renderer
     )
-    print(
-        *(f"note: {problem}" for problem in published.problems), f"The site is at {published.index}", sep="\n"
-    )
+    _print_published(published.problems, published.index)
+    return tuple(published.problems)
+
+
+def _print_published(problems: Sequence[str], index: Path) -> None:
+    print(*(f"note: {problem}" for problem in problems), f"The site is at {index}", sep="\n")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evalkit.runs.kernels import Receipt
+from evalkit.runs.lock import workspace_lock
 from evalkit.runs.plan import NotebookRun, Plan
 from evalkit.runs.pool import LostWorker, PlainPool, WarmPool, new_pool, stop_signals
 from evalkit.runs.record import (
@@ -115,10 +116,18 @@ def run_plan(
     -------
     A report; nothing is raised for a notebook that fails. The same rows stand in `runs.jsonl` of the
     plan's folder.
+
+    Raises
+    ------
+    RunError : another batch is under way in this workspace.
     """
-    for partial in plan.folder.rglob(f"*{PARTIAL}"):
-        partial.unlink(missing_ok=True)
-    with stop_signals() as stopped_by, new_pool(jobs=jobs or core_count(), warm=warm) as pool:
+    with (
+        workspace_lock(plan.root),
+        stop_signals() as stopped_by,
+        new_pool(jobs=jobs or core_count(), warm=warm) as pool,
+    ):
+        for partial in plan.folder.rglob(f"*{PARTIAL}"):
+            partial.unlink(missing_ok=True)
         batch = _Batch(plan, pool=pool, time_limit=time_limit, force=force, tell=tell, stopped_by=stopped_by)
         batch.run(plan.chains)
         if plan.chains and not any(site_is_there(plan, site_id) for site_id in plan.site_ids):

@@ -1,12 +1,17 @@
 """The batch run of one network of a workspace: its plan, and the data it needs to be there."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from evalkit.errors import ParameterError
 from evalkit.runs.plan import Plan, plan_runs
-from evalkit.simulate import simulate_network
+from evalkit.runs.record import hash_evalkit, hash_file, library_versions, write_whole
 from evalkit.workspace import Workspace
+
+SIMULATION = "simulation.json"
+SIMULATED = ("indicators.parquet", "reach.csv", "evidence.csv", "truth.json")
 
 
 def plan_network(
@@ -67,5 +72,23 @@ def prepare_data(workspace: Workspace, plan: Plan) -> None:
             f"{plan.network_id}: its sources are data files; name their folder with --data DIR"
         )
     for source in sources:
-        if source.kind == "simulation":
+        if source.kind == "simulation" and not _is_simulated(folder, seed=source.seed):
+            from evalkit.simulate import simulate_network
+
             simulate_network(seed=source.seed).write(folder)
+            content = json.dumps(_describe(folder, seed=source.seed), indent=1) + "\n"
+            write_whole(folder.with_name(SIMULATION), content)
+
+
+def _is_simulated(folder: Path, *, seed: int) -> bool:
+    """Tell whether the folder holds, file by file, what this evalkit simulates from that seed."""
+    try:
+        note = json.loads(folder.with_name(SIMULATION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(note["files"]) and note == _describe(folder, seed=seed)
+
+
+def _describe(folder: Path, *, seed: int) -> dict[str, Any]:
+    files = {name: hash_file(folder / name) for name in SIMULATED if (folder / name).is_file()}
+    return {"seed": seed, "evalkit_sha256": hash_evalkit(), "versions": library_versions(), "files": files}
