@@ -44,7 +44,7 @@ def standing_publication(plan: Plan, stamp: str) -> Publication | None:
     """Return the publication made from the same sources, if it is still there, file by file; else None."""
     try:
         note = json.loads((plan.folder / NOTE).read_text(encoding="utf-8"))
-        same = note["stamp"] == stamp and note["files"] == _files(plan)
+        same = note["stamp"] == stamp and note["files"] == _files(plan) and _index(plan).is_file()
         return Publication(index=_index(plan), problems=tuple(note["problems"])) if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -19,11 +19,14 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from time import monotonic
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from evalkit.runs.groups import SCRATCH_VARIABLE, die_with_parent, kill_group, kill_groups
 from evalkit.runs.kernels import become_worker, run_notebook
 from evalkit.runs.plan import NotebookRun
+
+if TYPE_CHECKING:
+    from evalkit.dictionary import DataDictionary
 
 # Whatever a notebook of evalkit's imports, and what the worker needs to run it.
 PRELOADED = (
@@ -187,7 +190,6 @@ def _preload() -> None:
     for name in evalkit.__all__:
         getattr(evalkit, name)
     _draw_once()
-    _check_once()
 
 
 def _draw_once() -> None:
@@ -201,16 +203,6 @@ def _draw_once() -> None:
     figure.savefig(io.BytesIO(), format="png")
 
 
-def _check_once() -> None:
-    """Check a frame, so that pandera has found what it needs before the fork."""
-    import pandas
-    import pandera.pandas
-
-    pandera.pandas.DataFrameSchema({"number": pandera.pandas.Column(int)}).validate(
-        pandas.DataFrame({"number": [1]}), lazy=True
-    )
-
-
 @functools.cache
 def _read_ahead(network: str, root: Path) -> None:
     """Read a network's parameters for all forks; what is wrong with them the notebooks will say."""
@@ -219,7 +211,18 @@ def _read_ahead(network: str, root: Path) -> None:
     from evalkit.workspace import find_workspace
 
     with suppress(EvalkitError, OSError):
-        read_declared(find_workspace(root).root, network)
+        home, _ = read_declared(find_workspace(root).root, network)
+        _check_once(home.dictionary)
+
+
+def _check_once(dictionary: "DataDictionary") -> None:
+    """Check one row, so that the checks have found what they need before the fork."""
+    import pandas as pd
+
+    from evalkit.checks import KEY, NUMBERS, row_problems
+
+    row = {**dict.fromkeys(KEY, "x"), **dict.fromkeys(NUMBERS, 1.0), "status": "reported", "source": "x"}
+    list(row_problems(pd.DataFrame([row]), dictionary))
 
 
 def _thread_count() -> int:
