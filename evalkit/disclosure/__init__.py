@@ -1,5 +1,19 @@
 """What may be shown to whom."""
 
+from evalkit.disclosure.cells import attack, protect
 from evalkit.disclosure.released import Release, release
+from evalkit.disclosure.rules import RULES, Rule, small_cells
+from evalkit.disclosure.scan import Leak, hidden_numbers, scan_outputs
 
-__all__ = ["Release", "release"]
+__all__ = [
+    "RULES",
+    "Leak",
+    "Release",
+    "Rule",
+    "attack",
+    "hidden_numbers",
+    "protect",
+    "release",
+    "scan_outputs",
+    "small_cells",
+]

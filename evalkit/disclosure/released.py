@@ -10,7 +10,7 @@ import pandas as pd
 
 from evalkit.agreements import PURPOSE, DataAgreement, missing_agreement, parse_day
 from evalkit.checks import KEY
-from evalkit.disclosure.attack import Block, State
+from evalkit.disclosure.blocks import Block, State
 from evalkit.disclosure.coding import TAIL_TIERS, Coding, code_counts
 from evalkit.disclosure.links import holding, links_between
 from evalkit.disclosure.secondary import PROTECTED_WIDTH, protect

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.disclosure.attack import Block, Floats, Quantity, State, feasible_ranges, witnessed_widths
+from evalkit.disclosure.blocks import Block, Floats, Quantity, State, feasible_ranges, witnessed_widths
 from evalkit.disclosure.links import Link, is_grand_total
 from evalkit.errors import DataError
 

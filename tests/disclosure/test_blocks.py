@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evalkit.disclosure.attack import NO_END, Block, Quantity, State, feasible_ranges
+from evalkit.disclosure.blocks import NO_END, Block, Quantity, State, feasible_ranges
 from evalkit.disclosure.links import holding, links_between
 from evalkit.disclosure.secondary import protect, too_narrow
 
