@@ -49,6 +49,21 @@ class _Saved:
         return str(self.glance["indicator"]), str(self.glance["site_id"])
 
 
+def family_note(results: Results) -> list[str]:
+    """Say in words what learning together across sites buys; empty where no series was refitted together.
+
+    Parameters
+    ----------
+    results : what `pooled_family` returns
+    """
+    told = [
+        methods[METHOD].narrative[-1]
+        for methods in results.values()
+        if METHOD in methods and methods[METHOD].design.get("families_across_sites")
+    ]
+    return list(dict.fromkeys(told))[:1]
+
+
 def pooled_family(results: Results, *, conf_level: float = 0.95) -> dict[str, dict[str, Result]]:
     """Refit the interrupted time series of all sites, each indicator as one family across sites.
 

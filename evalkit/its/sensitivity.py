@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evalkit.errors import DesignError
-from evalkit.indicators import IndicatorSeries
+from evalkit.errors import DataError, DesignError
+from evalkit.indicators import IndicatorSeries, IndicatorTable
 from evalkit.its.case import Case, Plan, prepare
 from evalkit.its.dense import fit_errors, fit_known_variance
 from evalkit.its.design import Contrasts, Design, effects, means, segmented_design
@@ -16,7 +16,9 @@ from evalkit.its.engine import fit_design
 from evalkit.its.fit import term_unit
 from evalkit.its.frames import series_identity
 from evalkit.its.story import amount, named
+from evalkit.its.timing import first_post_period
 from evalkit.its.window import FEWEST_AFTER, FEWEST_BEFORE
+from evalkit.parameters import Site
 from evalkit.periods import from_period
 from evalkit.results import Result, tidy_frame
 from evalkit.wording import listed, number
@@ -33,6 +35,7 @@ ERROR_MODELS = {
 }
 PLACEBO = "placebo"
 OTHER_DATE = "another date"
+ENDS = ("estimate", "conf_low", "conf_high")
 MOST_NAMED = 3  # choices that a sentence lists
 
 
@@ -99,6 +102,38 @@ def its_sensitivity(
         ),
         frames={"choices": frame},
         narrative=(_sentence(case, frame),),
+    )
+
+
+def leading_sensitivity(table: IndicatorTable, site: Site, *, conf_level: float = 0.95) -> Result:
+    """Ask of a site's first headline indicator with an interrupted time series what moves its answer.
+
+    Returns
+    -------
+    As `its_sensitivity`; where no headline indicator can be answered, a row and a sentence for each with the
+    reason, and an empty `choices`.
+    """
+    reasons = {}
+    for name in site.headline:
+        try:
+            if site.start is None:
+                raise DesignError(f"{site.site_id}, {name}: the site declares no start")
+            series = table.series(name, site_id=site.site_id)
+            period = first_post_period(site.start, series.frequency)
+            return its_sensitivity(series, interruption=period, conf_level=conf_level)
+        except (DataError, DesignError) as error:
+            reasons[name] = error.problems[0]
+    rows = [
+        {"method": METHOD, "site_id": site.site_id, "indicator": name, "term": "effect_average", "note": text}
+        for name, text in reasons.items()
+    ]
+    return Result(
+        method=METHOD,
+        title="What moves when a choice is made otherwise",
+        design={"conf_level": conf_level, "judged_by": "effect_average"},
+        tidy=tidy_frame(rows),
+        frames={"choices": pd.DataFrame(columns=["kind", "choice", *ENDS, "agrees"])},
+        narrative=tuple(f"No choice can be varied: {text}." for text in reasons.values()),
     )
 
 
