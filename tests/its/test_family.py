@@ -7,7 +7,7 @@ import pytest
 from evalkit.dictionary import DataDictionary
 from evalkit.errors import DataError
 from evalkit.indicators import IndicatorTable
-from evalkit.its import fit_many, fit_series, interrupted_time_series, pooled_family
+from evalkit.its import family_note, fit_many, fit_series, interrupted_time_series, pooled_family
 from evalkit.its.engine import fit_arrays
 from evalkit.parameters import Site
 from evalkit.results import Result, read_result, save_result
@@ -182,6 +182,8 @@ def test_sites_are_refitted_as_one_family_from_what_they_saved(tmp_path, diction
     refit = pooled["place"][ITS]
     assert refit.design["families_across_sites"] == dict.fromkeys(INDICATORS, 6)
     assert "one family of 6 series" in refit.narrative[-1]
+    assert family_note(pooled) == [refit.narrative[-1]]
+    assert family_note(few) == []
     level = chosen(refit.tidy, "ela_proficient", "place", "level_change")
     assert f"{abs(level['estimate']):.1f} points" in refit.narrative[0]
     assert pooled["third"]["equity_gaps"] is third

@@ -5,13 +5,13 @@ from scipy import stats
 
 from evalkit.dictionary import DataDictionary
 from evalkit.errors import DesignError, ParameterError
-from evalkit.its import fit_series, its_sensitivity
+from evalkit.its import fit_series, its_sensitivity, leading_sensitivity
 from evalkit.its.calibration import TRUTH, Cell, draw_series
 from evalkit.its.dense import fit_errors, fit_known_variance
 from evalkit.its.design import coefficients, segmented_design
 from evalkit.its.engine import fit_design
 
-from .tables import bounded, counted, years
+from .tables import bounded, counted, place, years
 
 VALUES = [61.0, 60.2, 61.1, 62.3, 61.8, 62.6, 60.9, 69.4, 69.1, 71.0, 74.2, 73.1, 73.9, 75.0]
 START = pd.Period("2020", "Y")
@@ -139,3 +139,18 @@ def test_a_known_sampling_variance_needs_counts(dictionary: DataDictionary) -> N
     series = counted(years(VALUES), dictionary, indicator="mobility").series("mobility", site_id="place")
     with pytest.raises(DesignError, match="needs exact counts"):
         fit_series(series, interruption=START, known_sampling=True)
+
+
+def test_the_leading_indicator_is_asked_what_moves(dictionary: DataDictionary) -> None:
+    table = counted(years(VALUES, 2013), dictionary)
+    result = leading_sensitivity(table, place("2020", headline=("graduation_rate",)))
+    assert result.frames["choices"]["choice"].iloc[0] == "as chosen"
+    assert result.narrative
+
+
+def test_a_site_of_which_nothing_can_be_asked_is_told_why(dictionary: DataDictionary) -> None:
+    table = counted(years(VALUES, 2013), dictionary)
+    result = leading_sensitivity(table, place(None, headline=("graduation_rate",)))
+    assert result.frames["choices"].empty
+    assert "declares no start" in result.summary()
+    assert result.tidy["note"].tolist() == ["place, graduation_rate: the site declares no start"]
