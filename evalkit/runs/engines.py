@@ -7,7 +7,6 @@ it came.
 import json
 import os
 import pickle
-import re
 import signal
 import sys
 from contextlib import suppress
@@ -32,7 +31,6 @@ SOCKET_PATH_LENGTH = 100  # bytes; Unix allows 104 to 108 for the path of a sock
 OUTPUT_LIMIT = 50_000_000  # characters of output that a notebook may hold; JupyterLab chokes on more
 DESCRIPTORS = 4096  # more than a worker ever holds open
 INTERRUPT_GRACE = 3.0  # seconds for a cell that ran out of time to put its things in order
-OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
 COMMON_OPTIONS: dict[str, Any] = {
     "force_raise_errors": True,
     "record_timing": False,
@@ -270,11 +268,18 @@ def _settle_streams(cell: Any) -> None:
             texts.setdefault(output.name, []).append(output.text)
     for place, output in enumerate(outputs):
         if output.output_type == "stream":
-            output.text = OVERWRITTEN.sub("", "".join(texts[output.name]))
+            output.text = _after_returns("".join(texts[output.name]))
             before = outputs[place - 1] if place else None
             if output.name == "stdout" and before is not None and before.get("name") == "stderr":
                 outputs[place - 1 : place + 1] = [output, before]
     cell.outputs = outputs
+
+
+def _after_returns(text: str) -> str:
+    """Keep of each line what stands after the last carriage return that has more behind it."""
+    if "\r" not in text:
+        return text
+    return "\n".join(line[line.rfind("\r", 0, max(0, len(line) - 1)) + 1 :] for line in text.split("\n"))
 
 
 def _connection() -> dict[str, str]:

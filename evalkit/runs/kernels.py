@@ -121,10 +121,13 @@ def run_notebook(run: NotebookRun, *, root: Path, time_limit: float, warm: bool 
         error = _explain(attempt, time_limit=time_limit)
         status = "failed" if error else "done"
     saved: Path | None = None
+    room = 0
     try:
         if attempt.notebook is not None:
             target = run.failed if error else run.output
-            write_whole(target, _to_text(attempt.notebook, run, status=status, error=error))
+            text = _to_text(attempt.notebook, run, status=status, error=error)
+            room = len(text.encode())
+            write_whole(target, text)
             saved = target
         if overflow.exists():
             os.replace(overflow, run.overflow)
@@ -133,7 +136,8 @@ def run_notebook(run: NotebookRun, *, root: Path, time_limit: float, warm: bool 
     except OSError as trouble:
         status = "failed"
         mend = "make room or mend the folder, and run again"
-        error = error or f"cannot save {run.output.name}: {trouble.strerror}; {mend}"
+        takes = f"it takes {room / 1e6:.1f} MB; " if room else ""
+        error = error or f"cannot save {run.output.name}: {trouble.strerror}; {takes}{mend}"
     if not error:
         run.failed.unlink(missing_ok=True)
     return Receipt(status=status, error=error, saved=saved, seconds=monotonic() - started)

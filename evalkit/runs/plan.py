@@ -175,7 +175,7 @@ def plan_runs(
         ),
     )
     first_of_each = {item.notebook: item for item in plan.runs}.values()
-    raise_together(ParameterError, (p for item in first_of_each for p in _parameter_problems(item)))
+    raise_together(ParameterError, (p for item in first_of_each for p in parameter_problems(item)))
     return plan
 
 
@@ -227,7 +227,8 @@ def _find_notebooks(folder: Path) -> list[Path]:
     return sorted(paths, key=lambda path: (int(path.stem.partition("_")[0]), path.stem))
 
 
-def _parameter_problems(run: NotebookRun) -> Iterable[str]:
+def parameter_problems(run: NotebookRun) -> Iterable[str]:
+    """Say what is wrong with a run's parameters: a name that is code or unknown, a value that is no text."""
     try:
         known = notebook_parameters(run.notebook)
     except ParameterError as error:

@@ -47,8 +47,8 @@ def _write_notebooks(root, write_notebook):
     write_notebook(folder / "network" / "1_listing.ipynb", LISTING, parameters='network = ""\naudience = ""')
 
 
-@pytest.fixture(scope="module", name="batch")
-def _batch(tmp_path_factory, write_notebook):
+@pytest.fixture(scope="module", name="batch", params=["warm", pytest.param("plain", marks=pytest.mark.slow)])
+def _batch(request, tmp_path_factory, write_notebook):
     root = tmp_path_factory.mktemp("workspace {with braces}")
     _write_notebooks(root, write_notebook)
     folder = root / "outputs" / "demo" / "public"
@@ -58,7 +58,8 @@ def _batch(tmp_path_factory, write_notebook):
     (folder / "blocked" / "notebooks").write_text("a file where a folder is needed")
     plan = plan_runs(root, network_id="demo", site_ids=SITES)
     events = []
-    report = run_plan(plan, jobs=2, time_limit=TIME_LIMIT, tell=events.append)
+    warm = request.param == "warm"
+    report = run_plan(plan, jobs=2, time_limit=TIME_LIMIT, warm=warm, tell=events.append)
     rows = {(row.site_id, row.notebook): row for row in report.rows}
     return SimpleNamespace(root=root, folder=folder, plan=plan, report=report, rows=rows, events=events)
 
