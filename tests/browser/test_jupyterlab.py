@@ -55,7 +55,8 @@ def lab(tmp_path_factory):
     init_workspace(workspace)
     token = secrets.token_hex(16)
     folders = {
-        name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+        name: str(home / name.lower())
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
     }
     for folder in folders.values():
         Path(folder).mkdir()
