@@ -10,6 +10,17 @@ from evalkit.periods import period_text
 
 DateText = Annotated[str, BeforeValidator(period_text)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+# Classes of a claim of contribution, from the weakest to the strongest.
+CLAIM_CLASSES = (
+    "not assessable",
+    "no change to explain",
+    "too small",
+    "not supported",
+    "possible",
+    "plausible",
+    "supported",
+    "strongly supported",
+)
 SolutionKind = Literal["family", "program", "policy", "system"]
 RivalType = Literal[
     "direct",

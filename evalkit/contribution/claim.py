@@ -3,16 +3,9 @@
 import math
 from dataclasses import dataclass
 
-CLASSES = (
-    "not assessable",
-    "no change to explain",
-    "too small",
-    "not supported",
-    "possible",
-    "plausible",
-    "supported",
-    "strongly supported",
-)
+from evalkit.contribution_model import CLAIM_CLASSES
+
+CLASSES = CLAIM_CLASSES
 TOP_CLASS = CLASSES[-1]
 EARNS_CONTRIBUTED = ("plausible", "supported", "strongly supported")
 

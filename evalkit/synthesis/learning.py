@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from evalkit.contribution_model import CLAIM_CLASSES
 from evalkit.dictionary import DataDictionary
 from evalkit.parameters import Network, Site
 from evalkit.results import Result, tidy_frame
@@ -26,17 +27,8 @@ Row = dict[str, Any]
 
 METHOD = "learning_review"
 KINDS = ("family", "program", "policy", "system")
-# Classes of claim from the weakest; of several claims on one indicator the strongest is told.
-CLASSES = (
-    "not assessable",
-    "no change to explain",
-    "too small",
-    "not supported",
-    "possible",
-    "plausible",
-    "supported",
-    "strongly supported",
-)
+# Of several claims on one indicator the strongest is told.
+CLASSES = CLAIM_CLASSES
 NO_CLAIM = "no claim examined"
 VERDICT_ORDER = (TURNED, BEAT, NOT_YET, CANNOT)
 
