@@ -200,4 +200,5 @@ def _separate_from_other_forks(root: Path) -> None:
 def _no_input(prompt: object = "") -> NoReturn:
     from IPython.core.error import StdinNotImplementedError
 
+    # the words of the plain kernel, so that both engines leave the same notebook
     raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
