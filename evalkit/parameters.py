@@ -28,6 +28,7 @@ from evalkit.contribution_model import (
 from evalkit.dictionary import DataDictionary, Id, PeriodText, Population
 from evalkit.documents import Declared, Document, Location, build, read_document, suggestion
 from evalkit.errors import ParameterError, raise_together
+from evalkit.sources import Source
 
 __all__ = [
     "AUDIENCES",
@@ -35,7 +36,6 @@ __all__ = [
     "Agreement",
     "Audience",
     "Baseline",
-    "ColumnMapping",
     "Comparison",
     "ContributionModel",
     "DataAgreement",
@@ -64,11 +64,9 @@ __all__ = [
     "Site",
     "Solution",
     "SolutionKind",
-    "Source",
     "Stage",
     "Target",
     "Unit",
-    "WideColumns",
     "read_network",
 ]
 
@@ -77,52 +75,6 @@ Stage = Literal[
 ]
 Gateway = Literal["exploring", "emerging", "sustaining", "systems_change", "proof_point"]
 MINIMUM_CELL = 10  # persons; cells of 1 to 9 are hidden (the usual rule of state education agencies)
-
-
-class WideColumns(Declared):
-    """A table with a column for each period or each subgroup: their column name -> ours."""
-
-    periods: dict[str, PeriodText] = {}
-    subgroups: dict[str, str] = {}
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "WideColumns":
-        if bool(self.periods) == bool(self.subgroups):
-            raise ValueError(
-                "a wide table has a column for each period or for each subgroup; give exactly one of them"
-            )
-        return self
-
-
-class ColumnMapping(Declared):
-    """How the columns of somebody's file become ours.
-
-    `columns` maps their column to ours, `constants` fills a column of ours, `values` replaces their words
-    by ours in a column, `missing` and `suppressed` are the marks their cells use, `percent` says that
-    their values, bounds and standard errors are in percent.
-    """
-
-    columns: dict[str, str] = {}
-    constants: dict[str, str] = {}
-    values: dict[str, dict[str, str]] = {}
-    wide: WideColumns | None = None
-    missing: tuple[str, ...] = ("", ".", "NA")
-    suppressed: tuple[str, ...] = ("*", "PS")
-    percent: bool = False
-
-
-class Source(Declared):
-    """A file or folder that indicators come from; `protected` where its publisher has already blurred it."""
-
-    source_id: Id
-    kind: Literal["simulation", "tidy", "edfacts_acgr"]
-    label: str = ""
-    path: str = ""
-    sheet: str | None = None
-    mapping: ColumnMapping | None = None
-    seed: int = 2026
-    protected: bool = False
-    note: str = ""
 
 
 class Unit(Declared):

@@ -16,9 +16,10 @@ from evalkit.dictionary import DataDictionary
 from evalkit.disclosure import Release, release
 from evalkit.errors import DataError
 from evalkit.indicators import IndicatorTable, total_over_units
-from evalkit.parameters import ContributionModel, Evidence, Network, Site, Source
+from evalkit.parameters import ContributionModel, Evidence, Network, Site
 from evalkit.results import Result, read_result, save_result
 from evalkit.simulate import simulate_network
+from evalkit.sources import Source
 from evalkit.synthesis import CaseStudy, case_study
 from evalkit.workspace import Workspace, find_workspace
 

@@ -20,6 +20,7 @@ FLOORS = {
     "dictionary": 2,
     "contribution_model": 2,
     "agreements": 2,
+    "sources": 2,
     "parameters": 2,
     "results": 2,
     "checks": 3,

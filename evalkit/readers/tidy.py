@@ -14,8 +14,8 @@ from evalkit.dictionary import TOTAL_DIMENSION, TOTAL_SUBGROUP, DataDictionary
 from evalkit.documents import suggestion
 from evalkit.errors import DataError, raise_together
 from evalkit.indicators import ALL_UNITS, IndicatorTable
-from evalkit.parameters import ColumnMapping
 from evalkit.readers.cells import as_text, is_number, read_cells
+from evalkit.sources import ColumnMapping
 
 NEEDED = ("indicator", "site_id", "population", "period")
 IDENTIFIERS = ("site_id", "unit_id")

@@ -6,8 +6,8 @@ import pytest
 from openpyxl import Workbook
 
 from evalkit.errors import DataError
-from evalkit.parameters import ColumnMapping
 from evalkit.readers import read_indicators
+from evalkit.sources import ColumnMapping
 
 HEADER = "indicator,site_id,population,period,dimension,subgroup,numerator,denominator"
 ROWS = (
