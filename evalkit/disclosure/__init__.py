@@ -3,13 +3,14 @@
 from evalkit.disclosure.cells import attack, protect
 from evalkit.disclosure.released import Release, release
 from evalkit.disclosure.rules import RULES, Rule, small_cells
-from evalkit.disclosure.scan import Leak, hidden_numbers, scan_outputs
+from evalkit.disclosure.scan import Leak, Scanner, hidden_numbers, scan_outputs
 
 __all__ = [
     "RULES",
     "Leak",
     "Release",
     "Rule",
+    "Scanner",
     "attack",
     "hidden_numbers",
     "protect",

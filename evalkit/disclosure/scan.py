@@ -104,16 +104,41 @@ def scan_outputs(
     -------
     A leak for each file and kind, by path; empty where all is well.
     """
-    index = _Index(hidden, names or {})
-    texts = {squeezed for text in restricted if len(squeezed := _squeeze(text)) >= SHORTEST_TEXT}
-    leaks: dict[tuple[Path, str], Leak] = {}
-    for path in sorted(folder.rglob("*") if files is None else files):
-        if not path.is_file():
-            continue
-        place = path.relative_to(folder)
-        for what, where in _leaks_of(read_content(path), index, texts, place.as_posix()):
-            leaks.setdefault((place, what), Leak(place, what, where))
-    return [leaks[key] for key in sorted(leaks)]
+    paths = sorted(folder.rglob("*")) if files is None else list(files)
+    return Scanner(hidden, restricted=restricted, names=names).scan(paths, base=folder)
+
+
+class Scanner:
+    """Looks through one batch of files after another for the same things that may not be seen.
+
+    Parameters
+    ----------
+    hidden : what a release keeps back, as `hidden_numbers` gives it; of one site or of many
+    restricted : texts that may stand nowhere, such as statements of restricted evidence
+    names : id -> the words by which readers know an indicator or a site (labels)
+    """
+
+    def __init__(
+        self,
+        hidden: pd.DataFrame,
+        *,
+        restricted: Sequence[str] = (),
+        names: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
+        self._index = _Index(hidden, names or {})
+        squeezed = (_squeeze(text) for text in restricted)
+        self._texts = {text for text in squeezed if len(text) >= SHORTEST_TEXT}
+
+    def scan(self, paths: Iterable[Path], *, base: Path) -> list[Leak]:
+        """Look through files below `base`, as `scan_outputs` does; folders among them are passed over."""
+        leaks: dict[tuple[Path, str], Leak] = {}
+        for path in paths:
+            if not path.is_file():
+                continue
+            place = path.relative_to(base)
+            for what, where in _leaks_of(read_content(path), self._index, self._texts, place.as_posix()):
+                leaks.setdefault((place, what), Leak(place, what, where))
+        return [leaks[key] for key in sorted(leaks)]
 
 
 def _leaks_of(content: Content, index: "_Index", texts: set[str], place: str) -> Iterator[tuple[What, str]]:

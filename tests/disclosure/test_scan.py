@@ -2,6 +2,7 @@
 
 import base64
 import json
+import pickle
 import struct
 import zlib
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 from docx import Document
 
-from evalkit.disclosure.scan import KEY, hidden_numbers, scan_outputs
+from evalkit.disclosure.scan import KEY, Scanner, hidden_numbers, scan_outputs
 
 CELL = {
     "indicator": "chronic_absence",
@@ -175,6 +176,16 @@ def test_a_leak_never_repeats_what_leaked(tmp_path):
     assert "page.md: hidden number (chronic_absence, oak, 2019, Latinx)" in said
     assert "61" not in said
     assert "principal" not in said
+
+
+def test_a_scanner_finds_in_each_batch_what_is_found_in_all_and_can_be_sent_to_another_process(tmp_path):
+    for name, text in (("page.md", TOLD), ("deeper/log.txt", STATEMENT), ("fine.md", "Nothing.")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    scanner = pickle.loads(pickle.dumps(Scanner(HIDDEN, restricted=[STATEMENT], names=NAMES)))
+    batches = [scanner.scan([path], base=tmp_path) for path in sorted(tmp_path.rglob("*"))]
+    assert [leak for batch in batches for leak in batch] == scan(tmp_path)
+    assert len(scan(tmp_path)) == 2
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
