@@ -1,8 +1,10 @@
 """YAML files read into frozen models; every problem is a sentence with file, line, key and mend."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -11,7 +13,27 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from evalkit.errors import ParameterError
 
 Location = tuple[str | int, ...]
+
+TAG = "tag:yaml.org,2002:"
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+# The core schema of YAML 1.2 (section 10.3.2): pattern, first letters, and how to read each kind of value.
+SCALARS: Mapping[str, tuple[re.Pattern[str], list[str], Callable[[str], Any]]] = {
+    "null": (re.compile(r"(~|null|Null|NULL|)\Z"), ["~", "n", "N", ""], lambda text: None),
+    "bool": (re.compile(r"(true|True|TRUE|false|False|FALSE)\Z"), list("tTfF"), lambda text: text[0] in "tT"),
+    "int": (
+        re.compile(r"([-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"),
+        list("-+0123456789"),
+        lambda text: int(text, 0 if text[:2] in ("0o", "0x") else 10),
+    ),
+    "float": (
+        re.compile(
+            r"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z"
+        ),
+        list("-+.0123456789"),
+        lambda text: float(text.replace(".", "") if text[-1] in "fFnN" else text),
+    ),
+}
 
 
 class Declared(BaseModel):
@@ -47,8 +69,7 @@ def read_document(path: Path) -> Document:
     ------
     ParameterError : the file is absent, is not UTF-8, is not YAML, repeats a key, or holds no mapping.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    import yaml
 
     if not path.is_file():
         raise ParameterError(
@@ -61,21 +82,23 @@ def read_document(path: Path) -> Document:
             f"{path.name}: byte {error.start} is not UTF-8; save the file as UTF-8"
         ) from error
     try:
-        loaded = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
+        root = yaml.compose(text, Loader=_loader())
+        lines: dict[Location, int] = {(): 1}
+        texts: dict[Location, str] = {}
+        values = _plain(root, (), lines, texts, text.splitlines()) if root is not None else None
+    except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = f", line {mark.line + 1}" if mark else ""
+        line = f", line {min(mark.line + 1, len(text.splitlines()))}" if mark else ""
         reason = (error.problem or "cannot be read").splitlines()[0]
         raise ParameterError(
             f"{path.name}{line}: not valid YAML ({reason}); check indentation, colons and quotes"
         ) from error
-    except YAMLError as error:
+    except yaml.YAMLError as error:
         raise ParameterError(f"{path.name}: not valid YAML ({str(error).splitlines()[0]})") from error
-    if not isinstance(loaded, dict):
-        raise ParameterError(f"{path.name}, line 1: expected `key: value` lines, found {_kind(loaded)}")
-    lines: dict[Location, int] = {(): 1}
-    texts: dict[Location, str] = {}
-    values = _plain(loaded, (), lines, texts, text.splitlines())
+    except RecursionError:
+        raise ParameterError(f"{path.name}: a value contains itself (`&` and `*`); write it out") from None
+    if not isinstance(values, dict):
+        raise ParameterError(f"{path.name}, line 1: expected `key: value` lines, found {_kind(values)}")
     return Document(path, values, lines, texts)
 
 
@@ -105,28 +128,48 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(options)}" if 0 < len(options) <= 12 else ""
 
 
+@cache
+def _loader() -> Any:
+    """Return a reader that tells numbers and truth from text as YAML 1.2 does: `no` is text, 010 is ten."""
+    import yaml
+
+    base: Any = yaml.CBaseLoader if yaml.__with_libyaml__ else yaml.BaseLoader
+    loader: Any = type("Loader", (base,), {})
+    for tag, (pattern, first, _) in SCALARS.items():
+        loader.add_implicit_resolver(TAG + tag, pattern, first)
+    return loader
+
+
 def _plain(
-    value: Any, location: Location, lines: dict[Location, int], texts: dict[Location, str], source: list[str]
+    node: Any, location: Location, lines: dict[Location, int], texts: dict[Location, str], source: list[str]
 ) -> Any:
-    marks: Any = getattr(value, "lc", None)
-    if isinstance(value, dict):
-        for key in value:
-            row, column = marks.value(key)
-            lines[(*location, key)] = marks.key(key)[0] + 1
-            texts[(*location, key)] = _text_at(source, row, column)
-        return {str(key): _plain(item, (*location, key), lines, texts, source) for key, item in value.items()}
-    if isinstance(value, list):
-        for index in range(len(value)):
-            row, column = marks.item(index)
-            lines[(*location, index)] = row + 1
-            texts[(*location, index)] = _text_at(source, row, column)
-        return [_plain(item, (*location, index), lines, texts, source) for index, item in enumerate(value)]
-    if isinstance(value, bool) or value is None:
-        return value
-    for kind in (str, int, float):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
+    """Turn a node into plain values, and note where each stands."""
+    import yaml
+
+    kind = node.tag.removeprefix(TAG)
+    if kind not in {"map", "seq", "str", *SCALARS}:
+        raise yaml.MarkedYAMLError(problem=f"unknown tag {node.tag}", problem_mark=node.start_mark)
+    if isinstance(node, yaml.MappingNode):
+        values = {}
+        for name, item in node.value:
+            key = str(name.value) if isinstance(name, yaml.ScalarNode) else ""
+            if not key or key in values:
+                problem = f"the key {key!r} stands twice" if key else "a key must be one word"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=name.start_mark)
+            inner = (*location, key)
+            lines[inner] = name.start_mark.line + 1
+            texts[inner] = _text_at(source, item.start_mark.line, item.start_mark.column)
+            values[key] = _plain(item, inner, lines, texts, source)
+        return values
+    if isinstance(node, yaml.SequenceNode):
+        items = []
+        for index, item in enumerate(node.value):
+            inner = (*location, index)
+            lines[inner] = item.start_mark.line + 1
+            texts[inner] = _text_at(source, item.start_mark.line, item.start_mark.column)
+            items.append(_plain(item, inner, lines, texts, source))
+        return items
+    return SCALARS[kind][2](node.value) if kind in SCALARS else node.value
 
 
 def _text_at(source: list[str], row: int, column: int) -> str:

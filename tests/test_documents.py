@@ -95,3 +95,47 @@ def test_a_suggestion_is_the_nearest_word_or_a_short_list():
     assert suggestion("gradution_rate", ["graduation_rate", "mobility"]) == "did you mean 'graduation_rate'?"
     assert suggestion("xyz", ["b", "a"]) == "known: a, b"
     assert suggestion("xyz", [str(number) for number in range(20)]) == ""
+
+
+def test_words_and_numbers_are_those_of_yaml_1_2(tmp_path):
+    text = (
+        "country: no\nswitch: on\ndate: 2026-09-30\nten: 010\neight: 0o10\nsixteen: 0x10\nhalf: .5\n"
+        "thousand: 1e3\nendless: -.inf\nnothing: ~\nempty:\nquoted: '6037'\ntrue_: true\n"
+    )
+    assert read_document(write(tmp_path, text)).values == {
+        "country": "no",
+        "switch": "on",
+        "date": "2026-09-30",
+        "ten": 10,
+        "eight": 8,
+        "sixteen": 16,
+        "half": 0.5,
+        "thousand": 1000.0,
+        "endless": float("-inf"),
+        "nothing": None,
+        "empty": None,
+        "quoted": "6037",
+        "true_": True,
+    }
+
+
+def test_what_is_named_once_may_be_used_again_but_not_inside_itself(tmp_path):
+    again = read_document(write(tmp_path, "first: &rule {minimum: 10}\nsecond: *rule\n"))
+    assert again.values["second"] == {"minimum": 10}
+    with pytest.raises(ParameterError, match="contains itself"):
+        read_document(write(tmp_path, "first: &rule [1, *rule]\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: {b: 1, b: 2}\n", "line 1: not valid YAML (the key 'b' stands twice)"),
+        ("[a, b]: 1\n", "a key must be one word"),
+        ("a: !!python/object:os.system {}\n", "unknown tag tag:yaml.org,2002:python/object:os.system"),
+        ("a: !secret x\n", "unknown tag !secret"),
+    ],
+)
+def test_repeated_keys_and_strange_tags_are_refused(tmp_path, text, words):
+    with pytest.raises(ParameterError) as caught:
+        read_document(write(tmp_path, text))
+    assert words in str(caught.value)

@@ -50,7 +50,7 @@ LIBRARIES = {
     "matplotlib": {"charts", "results"},
     "seaborn": {"charts"},
     "networkx": {"charts", "contribution"},
-    "ruamel": {"documents"},
+    "yaml": {"documents"},
     "openpyxl": {"readers"},
     "pandera": {"checks"},
     "typer": {"cli"},

@@ -47,7 +47,7 @@ PRELOADED = (
     "pyarrow.parquet",
     "pandera.pandas",
     "hypothesis.strategies",
-    "ruamel.yaml",
+    "yaml",
     "ipykernel.ipkernel",
     "evalkit.views",
     "evalkit.readers",
