@@ -146,16 +146,14 @@ def _refitted(
     mine = {key: found for key, found in fits.items() if found[0].owner == owner}
     if not mine:
         return result
-    tidy, glance, augment = result.tidy.copy(), result.glance.copy(), result.augment.copy()
-    for (indicator, site_id), (entry, fit, prior, _) in mine.items():
+    tidy, glance, augment = (_Cells(frame) for frame in (result.tidy, result.glance, result.augment))
+    for key, (entry, fit, prior, _) in mine.items():
         numbers = picked(
             term_numbers(entry.member, entry.relative, fit, prior), str(entry.glance["favourable"])
         )
-        here = tidy["indicator"].eq(indicator) & tidy["site_id"].eq(site_id)
-        for row in tidy.index[here & tidy["term"].isin(list(numbers))]:
-            for name, value in numbers[tidy.loc[row, "term"]].items():
-                tidy.loc[row, name] = value
-        row = glance.index[glance["indicator"].eq(indicator) & glance["site_id"].eq(site_id)][0]
+        for row in tidy.rows[key]:
+            for name, value in numbers.get(tidy.frame["term"].iloc[row], {}).items():
+                tidy.column(name)[row] = value
         about: dict[str, Any] = {
             "inference": fit.method,
             "conf_level": conf_level,
@@ -165,34 +163,62 @@ def _refitted(
             "rho_near_one": float(fit.near_one.max()),
             "rho_flagged": bool(fit.flagged.any()),
         }
-        for column, known in about.items():
-            glance.loc[row, column] = known
-        _redraw(augment, indicator, site_id, entry, fit)
+        for name, value in about.items():
+            glance.column(name)[glance.rows[key][0]] = value
+        _redraw(augment, key, entry, fit)
     families = {indicator: members for (indicator, _), (_, _, _, members) in mine.items()}
     return replace(
         result,
         design={**result.design, "inference": "network", "families_across_sites": families},
-        tidy=tidy,
-        glance=glance,
-        augment=augment,
-        narrative=_narrative(owner, mine, tidy, result, conf_level),
+        tidy=tidy.changed(),
+        glance=glance.changed(),
+        augment=augment.changed(),
+        narrative=_narrative(owner, mine, tidy.changed(), result, conf_level),
     )
 
 
-def _redraw(augment: pd.DataFrame, indicator: str, site_id: str, entry: _Saved, fit: ArrayFit) -> None:
-    """Move the lines of one series in a frame that is the caller's own copy."""
-    here = augment["indicator"].eq(indicator) & augment["site_id"].eq(site_id)
+class _Cells:
+    """A frame whose single cells are about to change: column by column, which is far quicker than by `loc`.
+
+    Attributes
+    ----------
+    frame : as it was
+    rows : the positions of the rows of each indicator and site
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+        self.rows: Mapping[tuple[str, str], NDArray[np.intp]] = frame.groupby(
+            ["indicator", "site_id"]
+        ).indices
+        self.columns: dict[str, NDArray[Any]] = {}
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a column to write in."""
+        if name not in self.columns:
+            self.columns[name] = self.frame[name].to_numpy(copy=True)
+        return self.columns[name]
+
+    def changed(self) -> pd.DataFrame:
+        """Return the frame with what was written."""
+        kinds = {name: self.frame[name].dtype for name in self.columns}
+        return self.frame.assign(**self.columns).astype(kinds)
+
+
+def _redraw(augment: _Cells, key: tuple[str, str], entry: _Saved, fit: ArrayFit) -> None:
+    """Move the lines of one series."""
     exact = len(fit.estimate) == 1
-    for row in augment.index[here]:
-        period = to_period(str(augment.loc[row, "period"]), entry.window.frequency)
+    place = {term: at for at, term in enumerate(fit.terms)}
+    for row in augment.rows[key]:
+        period = to_period(str(augment.frame["period"].iloc[row]), entry.window.frequency)
         position = int(period.ordinal - entry.window.periods[0].ordinal)
         for line in LINES:
-            if f"{line}_{position}" not in fit.terms:
+            at = place.get(f"{line}_{position}")
+            if at is None:
                 continue
-            place = fit.terms.index(f"{line}_{position}")
-            augment.loc[row, line] = float(fit.estimate[0, place]) if exact else np.nan
-            augment.loc[row, f"{line}_low"] = float(fit.conf_low[:, place].min())
-            augment.loc[row, f"{line}_high"] = float(fit.conf_high[:, place].max())
+            augment.column(line)[row] = float(fit.estimate[0, at]) if exact else np.nan
+            augment.column(f"{line}_low")[row] = float(fit.conf_low[:, at].min())
+            augment.column(f"{line}_high")[row] = float(fit.conf_high[:, at].max())
 
 
 def _narrative(

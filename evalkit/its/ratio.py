@@ -60,30 +60,34 @@ def ratio_interval(
         ) -> Floats:
             return _ratio_below(batch, fitted, weight, top, bottom, value)
 
+        ends = _ratio_ends(below, np.array([(1 - conf_level) / 2, (1 + conf_level) / 2]), estimate)
         ratio[batch.series] = estimate
-        low[batch.series] = np.where(usable, _ratio_root(below, (1 - conf_level) / 2, estimate), np.nan)
-        high[batch.series] = np.where(usable, _ratio_root(below, (1 + conf_level) / 2, estimate), np.nan)
+        low[batch.series], high[batch.series] = np.where(usable, ends, np.nan)
     return ratio, low, high
 
 
 def _ratio_below(
     batch: Moments, fitted: Conditional, weight: Floats, top: Floats, bottom: Floats, value: Floats
 ) -> Floats:
-    rows = (top - value[:, None] * bottom) @ batch.basis
-    location = np.sum(fitted.coefficient * rows, axis=-1)
-    covariance = fitted.covariance[:, fitted.pattern]
+    """Return the probability (E, S) that the ratio of each series lies below each of E values (E, S)."""
+    times = len(value)
+    rows = ((top - value[..., None] * bottom) @ batch.basis).reshape(-1, batch.basis.shape[1])
+    series = np.tile(np.arange(value.shape[1]), times)
+    location = np.sum(fitted.coefficient[:, series] * rows, axis=-1)
+    covariance = fitted.covariance[:, fitted.pattern[series]]
     factor = np.sum((rows[:, None, :] @ covariance)[..., 0, :] * rows, axis=-1)
-    mixture = TMixture(location, np.sqrt(factor * fitted.innovation), weight, batch.df)
-    return mixture.below(np.zeros(len(rows)))
+    spread = np.sqrt(factor * fitted.innovation[:, series])
+    mixture = TMixture(location, spread, weight[:, series], batch.df[series])
+    return mixture.below(np.zeros(len(rows))).reshape(value.shape)
 
 
-def _ratio_root(below: Callable[[Floats], Floats], probability: float, estimate: Floats) -> Floats:
-    """Bisect for the ratio with this probability below it; endless where none is in reach."""
-    middle = np.nan_to_num(estimate)
+def _ratio_ends(below: Callable[[Floats], Floats], probability: Floats, estimate: Floats) -> Floats:
+    """Bisect for the ratios (E, S) with these probabilities (E,) below them; endless beyond reach."""
+    middle = np.tile(np.nan_to_num(estimate), (len(probability), 1))
     low, high = middle - RATIO_REACH, middle + RATIO_REACH
     for _ in range(RATIO_HALVINGS):
         probe = (low + high) / 2
         # top − r·bottom falls as r grows, so the probability that it lies below 0 rises
-        rising = below(probe) < probability
+        rising = below(probe) < probability[:, None]
         low, high = np.where(rising, probe, low), np.where(rising, high, probe)
     return np.asarray((low + high) / 2)

@@ -22,6 +22,7 @@ COMPARISON_SUFFIX = "-comparison"  # of the site_id of a site's comparison site
 
 # Columns of a question: sites are compared only within one value of all four.
 QUESTION = ["indicator", "term", "dimension", "subgroup"]
+Question = tuple[str, str, str]  # indicator, dimension, subgroup
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,19 @@ def gather(
     of both intervals. `comparable` is "yes", "no" or "range only", `because` the kind of reason and `reason`
     the same in words.
     """
-    rows = [
-        _row(site, indicator, source, dimension, subgroup, results.get(site_id, {}), dictionary)
-        for source in sources
-        for indicator, dimension, subgroup in _asked(results, source, dictionary)
-        for site_id, site in sorted(network.sites.items(), key=lambda pair: pair[1].name)
-    ]
+    by_name = sorted(network.sites.items(), key=lambda pair: pair[1].name)
+    rows = []
+    for source in sources:
+        told = {
+            site_id: _by_question(by_method[source.method], source, site_id)
+            for site_id, by_method in results.items()
+            if source.method in by_method
+        }
+        rows += [
+            _row(site, question, source, results.get(site_id, {}), told.get(site_id, {}), dictionary)
+            for question in _asked(results, source, dictionary)
+            for site_id, site in by_name
+        ]
     if not rows:
         return pd.DataFrame(columns=COLUMNS)
     frame = pd.DataFrame(rows, columns=COLUMNS)
@@ -117,7 +125,7 @@ COLUMNS = [
 
 def _asked(
     results: Mapping[str, Mapping[str, Result]], source: Source, dictionary: DataDictionary
-) -> list[tuple[str, str, str]]:
+) -> list[Question]:
     """List what any site has rows for, in the order of the dictionary."""
     found = {
         (str(row.indicator), str(row.dimension), str(row.subgroup))
@@ -143,15 +151,26 @@ def _rows(result: Result, source: Source, site_id: str | None) -> pd.DataFrame:
     return tidy[wanted]
 
 
+def _by_question(result: Result, source: Source, site_id: str) -> dict[Question, pd.DataFrame]:
+    """Sort a site's rows by indicator, dimension and subgroup."""
+    rows = _rows(result, source, site_id)
+    return {
+        (str(indicator), str(dimension), str(subgroup)): part
+        for (indicator, dimension, subgroup), part in rows.groupby(
+            ["indicator", "dimension", "subgroup"], sort=False
+        )
+    }
+
+
 def _row(
     site: Site,
-    indicator_id: str,
+    question: Question,
     source: Source,
-    dimension: str,
-    subgroup: str,
     by_method: Mapping[str, Result],
+    told_by_site: Mapping[Question, pd.DataFrame],
     dictionary: DataDictionary,
 ) -> dict[str, object]:
+    indicator_id, dimension, subgroup = question
     indicator = dictionary.indicator(indicator_id)
     row: dict[str, object] = {
         "indicator": indicator_id,
@@ -179,15 +198,10 @@ def _row(
     }
     if source.method not in by_method:
         return row | {"because": "no estimate", "reason": "this method was not run for the site"}
-    result = by_method[source.method]
-    found = _rows(result, source, site.site_id)
-    found = found[
-        (found["indicator"] == indicator_id)
-        & (found["dimension"] == dimension)
-        & (found["subgroup"] == subgroup)
-    ]
-    if found.empty:
+    found = told_by_site.get(question)
+    if found is None:
         return row
+    result = by_method[source.method]
     bounds = found[found["term"].isin(source.bounds)]
     exact = found[found["term"] == source.term]
     told = exact[exact["estimate"].notna() & (exact["std_error"].notna() | (not source.pooled))]
