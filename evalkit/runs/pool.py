@@ -5,22 +5,30 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, InvalidStateError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import evalkit
-from evalkit.runs.groups import kill_groups
-from evalkit.runs.kernels import Receipt, run_notebook, start_worker, worker_environment
+from evalkit.runs.groups import kill_group, kill_groups
+from evalkit.runs.kernels import (
+    Receipt,
+    hung_receipt,
+    run_notebook,
+    start_worker,
+    worker_environment,
+)
 from evalkit.runs.plan import NotebookRun
 
 SERVER_START_LIMIT = 120  # seconds; the imports take about 3, a laptop waking up longer
@@ -31,60 +39,98 @@ class LostWorker(Exception):
     """The process that ran a notebook is gone, and left no receipt."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Worker:
+    """One process with an executor of its own, so that a lost or hung one takes no other along."""
+
+    executor: ProcessPoolExecutor
+    process: BaseProcess
+
+    def end(self, scratch: Path) -> None:
+        """End it with its kernel and all that this started."""
+        group = self.process.pid
+        self.process.kill()
+        if group is not None:
+            kill_group(group)
+            kill_groups(scratch, watcher=group)
+
+
 class PlainPool:
-    """Worker processes that start a kernel for each notebook; made anew when one is lost."""
+    """Worker processes that start a kernel for each notebook; one is made anew when it is lost."""
 
     def __init__(self, *, jobs: int) -> None:
         self.jobs = jobs
         self.note = ""
+        self.workers: list[_Worker] = []
+        self.idle: list[_Worker] = []
 
     def __enter__(self) -> "PlainPool":
         self.scratch = Path(tempfile.mkdtemp(prefix="evalkit-"))
-        self.others = set(multiprocessing.active_children())
-        self.executor = self._new_executor()
         return self
 
     def __exit__(self, *exception: object) -> None:
         if exception[0] is not None:
             self.kill()
-        self.executor.shutdown(wait=True, cancel_futures=True)
+        for worker in self.workers:
+            worker.executor.shutdown(wait=True, cancel_futures=True)
         kill_groups(self.scratch)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def submit(self, run: NotebookRun, *, root: Path, time_limit: float) -> Future[Receipt]:
-        """Queue a run."""
+        """Start a run at once; its future raises LostWorker where the process that ran it was killed."""
+        worker = self.idle.pop() if self.idle else self._new_worker()
+        future = Future[Receipt]()
+
+        def settle(ended: Future[Receipt]) -> None:
+            failure = BrokenProcessPool() if ended.cancelled() else ended.exception()
+            if isinstance(failure, BrokenProcessPool):
+                worker.end(self.scratch)
+                failure = LostWorker()
+            else:
+                self.idle.append(worker)
+            with suppress(InvalidStateError):
+                if failure is None:
+                    future.set_result(ended.result())
+                else:
+                    future.set_exception(failure)
+
         try:
-            return self.executor.submit(run_notebook, run, root=root, time_limit=time_limit)
+            ended = worker.executor.submit(run_notebook, run, root=root, time_limit=time_limit)
         except BrokenProcessPool:
-            self.executor.shutdown(wait=True)
-            kill_groups(self.scratch)
-            self.executor = self._new_executor()
-            return self.executor.submit(run_notebook, run, root=root, time_limit=time_limit)
+            future.set_exception(LostWorker())
+            return future
+        ended.add_done_callback(settle)
+        receipt = hung_receipt(time_limit)
+        _end_hung(future, receipt, seconds=receipt.seconds, end=lambda: worker.end(self.scratch))
+        return future
 
     def interrupt(self) -> None:
         """Ask every worker to save what it has."""
-        for worker in self._workers():
-            if worker.pid is not None:
-                os.kill(worker.pid, signal.SIGINT)
+        for worker in self.workers:
+            if worker.process.is_alive() and worker.process.pid is not None:
+                os.kill(worker.process.pid, signal.SIGINT)
 
     def kill(self) -> None:
         """End every worker; each takes its kernel along."""
-        for worker in self._workers():
-            worker.terminate()
-        for worker in self._workers():
-            worker.join(1)
-            worker.kill()
+        for worker in self.workers:
+            worker.process.terminate()
+        for worker in self.workers:
+            worker.process.join(1)
+            worker.end(self.scratch)
 
-    def _workers(self) -> list[BaseProcess]:
-        return [process for process in multiprocessing.active_children() if process not in self.others]
-
-    def _new_executor(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self.jobs,
+    def _new_worker(self) -> _Worker:
+        executor = ProcessPoolExecutor(
+            1,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=start_worker,
             initargs=(self.scratch,),
         )
+        before = set(multiprocessing.active_children())
+        executor.submit(os.getpid)  # the first task starts the process
+        (process,) = set(multiprocessing.active_children()) - before
+        worker = _Worker(executor=executor, process=process)
+        self.workers.append(worker)
+        return worker
 
 
 class WarmPool:
@@ -102,6 +148,7 @@ class WarmPool:
         self.server: subprocess.Popen[bytes] | None = None
         self.futures: dict[int, Future[Receipt]] = {}
         self.tickets = itertools.count()
+        self.lock = threading.RLock()  # the listener may meet the server's end while a run is submitted
 
     def __enter__(self) -> "WarmPool":
         return self
@@ -111,21 +158,28 @@ class WarmPool:
 
     def submit(self, run: NotebookRun, *, root: Path, time_limit: float) -> Future[Receipt]:
         """Start a run at once; its future raises LostWorker where the process that ran it was killed."""
-        if self.server is None and self.plain is None:
+        with self.lock:
+            if self.server is None and self.plain is None:
+                try:
+                    self._start()
+                except (OSError, EOFError, ImportError, TimeoutError) as trouble:
+                    self._end_server()
+                    reason = str(trouble) or type(trouble).__name__
+                    self.note = f"no warm start ({reason}); each notebook has a kernel"
+                    self.plain = PlainPool(jobs=self.jobs).__enter__()
+            if self.plain is not None:
+                return self.plain.submit(run, root=root, time_limit=time_limit)
+            ticket, future = next(self.tickets), Future[Receipt]()
+            self.futures[ticket] = future
+            server = self.server
             try:
-                self._start()
-            except (OSError, EOFError, ImportError, TimeoutError) as trouble:
-                self._end_server()
-                self.note = f"no warm start ({trouble or type(trouble).__name__}); each notebook has a kernel"
-                self.plain = PlainPool(jobs=self.jobs).__enter__()
-        if self.plain is not None:
-            return self.plain.submit(run, root=root, time_limit=time_limit)
-        ticket, future = next(self.tickets), Future[Receipt]()
-        self.futures[ticket] = future
-        try:
-            self.connection.send((ticket, run, root, time_limit))
-        except OSError:
-            self._lose()
+                self.connection.send((ticket, run, root, time_limit))
+            except OSError:
+                self._lose()
+        receipt = hung_receipt(time_limit)
+        if server is not None:
+            # the server ends a hung worker; this is for a server that hangs itself
+            _end_hung(future, receipt, seconds=receipt.seconds + SERVER_END_LIMIT, end=server.kill)
         return future
 
     def interrupt(self) -> None:
@@ -185,31 +239,51 @@ class WarmPool:
                 ticket, receipt = connection.recv()
             except (EOFError, OSError):
                 break
-            if receipt is None:
-                self.futures.pop(ticket).set_exception(LostWorker())
-            else:
-                self.futures.pop(ticket).set_result(receipt)
-        if connection is self.connection:
-            self._lose()
+            future = self.futures.pop(ticket)
+            with suppress(InvalidStateError):
+                if receipt is None:
+                    future.set_exception(LostWorker())
+                else:
+                    future.set_result(receipt)
+        with self.lock:
+            if connection is self.connection:
+                self._lose()
 
     def _lose(self) -> None:
-        self._end_server()
-        while self.futures:
-            self.futures.popitem()[1].set_exception(LostWorker())
+        with self.lock:
+            self._end_server()
+            while self.futures:
+                with suppress(InvalidStateError):
+                    self.futures.popitem()[1].set_exception(LostWorker())
 
     def _end_server(self) -> None:
-        server, self.server = self.server, None
-        if server is None:
-            return
-        with suppress(OSError):
-            self.connection.close()
-        try:
-            server.wait(SERVER_END_LIMIT)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        kill_groups(self.scratch)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        with self.lock:
+            server, self.server = self.server, None
+            if server is None:
+                return
+            with suppress(OSError):
+                self.connection.close()
+            try:
+                server.wait(SERVER_END_LIMIT)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+            kill_groups(self.scratch)
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def _end_hung(future: Future[Receipt], receipt: Receipt, *, seconds: float, end: Callable[[], None]) -> None:
+    """Have a run that does not end by itself end with this receipt, and end whoever runs it."""
+
+    def give_up() -> None:
+        with suppress(InvalidStateError):
+            future.set_result(receipt)
+        end()
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    future.add_done_callback(lambda _: timer.cancel())
 
 
 def new_pool(*, jobs: int, warm: bool) -> PlainPool | WarmPool:
