@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 KERNEL = "python3"
 KERNEL_START_LIMIT = 60  # seconds; a kernel is ready in about half a second, a laptop waking up takes longer
+WORKER_GRACE = (
+    15.0  # seconds beyond its notebook's limit, to interrupt and to save; then a worker counts as hung
+)
 LOST_KERNEL_ATTEMPTS = 2  # a lost port or a short memory may not come back
 ERROR_LENGTH = 240  # characters of an error that fit a line of the table of failures
 
@@ -55,6 +58,15 @@ class Receipt:
     error: str
     saved: Path | None
     seconds: float
+
+
+def hung_receipt(time_limit: float) -> Receipt:
+    """Return what the parent reports of a worker that it ended, because it did not end by itself."""
+    error = (
+        f"not finished within the limit of {time_limit:g} s for a notebook, nor {WORKER_GRACE:g} s later: "
+        "the process that ran it did not answer and was ended"
+    )
+    return Receipt(status="failed", error=error, saved=None, seconds=time_limit + WORKER_GRACE)
 
 
 _attempt: "Attempt | None" = None
@@ -166,7 +178,7 @@ def _execute(run: NotebookRun, overflow: Path, *, warm: bool, root: Path, deadli
                 language="python",
                 request_save_on_cell_execute=False,
                 progress_bar=False,
-                start_timeout=KERNEL_START_LIMIT,
+                start_timeout=max(1, min(KERNEL_START_LIMIT, round(deadline - monotonic()))),
                 cwd=root,
                 attempt=attempt,
                 deadline=deadline,

@@ -22,7 +22,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from evalkit.runs.groups import SCRATCH_VARIABLE, die_with_parent, kill_group, kill_groups
-from evalkit.runs.kernels import become_worker, run_notebook
+from evalkit.runs.kernels import WORKER_GRACE, Receipt, become_worker, hung_receipt, run_notebook
 from evalkit.runs.plan import NotebookRun
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ PRELOADED = (
     "evalkit.runs.engines",
 )
 OPTIONAL = ("hypothesis.strategies",)  # pandera takes it where it is found
-WORKER_GRACE = 90.0  # seconds beyond its notebook's limit after which a worker itself counts as hung
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +74,7 @@ class Hello:
 class _Worker:
     ticket: int
     process: int
+    time_limit: float
     deadline: float
 
 
@@ -119,8 +119,9 @@ class _Server:
             if self.connection in ready:
                 self._obey()
             for pipe in [pipe for pipe, worker in self.workers.items() if worker.deadline < monotonic()]:
-                kill_group(self.workers[pipe].process)
-                self._settle(pipe)
+                worker = self.workers[pipe]
+                kill_group(worker.process)
+                self._settle(pipe, otherwise=hung_receipt(worker.time_limit))
 
     def end(self) -> NoReturn:
         """End every worker with all that it started, and then this process."""
@@ -160,15 +161,15 @@ class _Server:
                 os._exit(0)
         there.close()
         deadline = monotonic() + time_limit + WORKER_GRACE
-        self.workers[here] = _Worker(ticket=ticket, process=process, deadline=deadline)
+        self.workers[here] = _Worker(ticket=ticket, process=process, time_limit=time_limit, deadline=deadline)
 
-    def _settle(self, pipe: Connection) -> None:
-        """Hand on a worker's receipt, None where it was lost, and let nothing of it stay."""
+    def _settle(self, pipe: Connection, *, otherwise: Receipt | None = None) -> None:
+        """Hand on a worker's receipt, `otherwise` where it left none, and let nothing of it stay."""
         worker = self.workers.pop(pipe)
         try:
-            receipt = pipe.recv() if pipe.poll() else None
+            receipt = pipe.recv() if pipe.poll() else otherwise
         except (EOFError, OSError):
-            receipt = None
+            receipt = otherwise
         pipe.close()
         kill_group(worker.process)
         kill_groups(Path(os.environ[SCRATCH_VARIABLE]), watcher=worker.process)
