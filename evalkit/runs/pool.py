@@ -261,8 +261,10 @@ class WarmPool:
             server, self.server = self.server, None
             if server is None:
                 return
-            with suppress(OSError):
-                self.connection.close()
+            # while the listener reads, a mere close would not be heard at the other end
+            with suppress(OSError), socket.socket(fileno=os.dup(self.connection.fileno())) as pipe:
+                pipe.shutdown(socket.SHUT_RDWR)
+            self.connection.close()
             try:
                 server.wait(SERVER_END_LIMIT)
             except subprocess.TimeoutExpired:
