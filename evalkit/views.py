@@ -4,16 +4,16 @@ import hashlib
 import json
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
 from evalkit.agreements import DataAgreement
-from evalkit.batch_cache import kept_or_made
+from evalkit.batch_cache import batch_day, keep, kept_or_made
+from evalkit.contribution.beliefs import may_print
 from evalkit.dictionary import DataDictionary
-from evalkit.disclosure import Release, release
+from evalkit.disclosure import Release, hidden_numbers, release
 from evalkit.errors import DataError
 from evalkit.indicators import IndicatorTable, total_over_units
 from evalkit.parameters import ContributionModel, Evidence, Network, Site
@@ -92,6 +92,20 @@ class SiteView:
 
 
 @dataclass(frozen=True)
+class Withheld:
+    """What one audience may not see of a site; for a scan of what was written, never for display.
+
+    Attributes
+    ----------
+    numbers : as `hidden_numbers` gives them
+    texts : statements and rationales of evidence that may not be printed
+    """
+
+    numbers: pd.DataFrame = field(repr=False)
+    texts: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class NetworkView:
     """All sites of a network, opened for one audience: their saved results only."""
 
@@ -138,12 +152,15 @@ def open_site(
     home, declared = read_declared(find_workspace(workspace or None).root, network)
     folder = home.outputs(network, audience)
     inputs = input_hashes(home, declared, declared.site(site_id), data=data)
-    day = today or date.today().isoformat()
-    opened = kept_or_made(
-        ("open_site", network, site_id, audience, day, *inputs.items()),
-        lambda: _release_site(home, declared, site_id, audience=audience, data=data, today=day),
-    )
-    site, table, district, released = opened
+    day = today or batch_day()
+    key = (network, site_id, audience, day, *inputs.items())
+
+    def make() -> _Opened:
+        opened, withheld = _release_site(home, declared, site_id, audience=audience, data=data, today=day)
+        keep(("withheld", *key), withheld)
+        return opened
+
+    site, table, district, released = kept_or_made(("open_site", *key), make)
     return SiteView(
         site=site,
         network=declared,
@@ -152,8 +169,22 @@ def open_site(
         table=table,
         district=district,
         release=released,
+        # reading may have made the files of a simulation
         inputs=input_hashes(home, declared, site, data=data),
         folder=folder / site_id,
+    )
+
+
+def withheld_from(
+    audience: str, *, network: str, site_id: str, data: str = "", workspace: str = "", today: str = ""
+) -> Withheld:
+    """List what an audience may not see of a site; the parameters are those of `open_site`."""
+    home, declared = read_declared(find_workspace(workspace or None).root, network)
+    inputs = input_hashes(home, declared, declared.site(site_id), data=data)
+    day = today or batch_day()
+    return kept_or_made(
+        ("withheld", network, site_id, audience, day, *inputs.items()),
+        lambda: _release_site(home, declared, site_id, audience=audience, data=data, today=day)[1],
     )
 
 
@@ -212,9 +243,12 @@ def _read_declared(root: Path, network: str, _stamp: Hashable) -> tuple[Workspac
     return workspace, workspace.network(network)
 
 
+_Opened = tuple[Site, IndicatorTable, IndicatorTable | None, Release]
+
+
 def _release_site(
     home: Workspace, declared: Network, site_id: str, *, audience: str, data: str, today: str
-) -> tuple[Site, IndicatorTable, IndicatorTable | None, Release]:
+) -> tuple[_Opened, Withheld]:
     site = with_evidence(home, declared, declared.site(site_id), data=data)
     table, district = read_site_table(home, declared, site, data=data)
     if table.empty:
@@ -228,7 +262,14 @@ def _release_site(
         today=today,
         open_sources=open_sources(declared, site),
     )
-    return site, _with_labels(released.table, _sources(declared, site)), district, released
+    withheld = Withheld(hidden_numbers(table.frame, released.table.frame), _unprintable(site, audience))
+    return (site, _with_labels(released.table, _sources(declared, site)), district, released), withheld
+
+
+def _unprintable(site: Site, audience: str) -> tuple[str, ...]:
+    model = site.contribution
+    items = [] if model is None else [e for e in model.evidence if not may_print(e, model, audience)]
+    return tuple(text for item in items for text in (item.statement, item.rationale) if text)
 
 
 def read_results(folder: Path) -> dict[str, Result]:

@@ -13,10 +13,11 @@ from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
-from evalkit.batch_cache import CACHE_VARIABLE
+from evalkit.batch_cache import CACHE_VARIABLE, DAY_VARIABLE
+from evalkit.errors import EvalkitError
 from evalkit.runs.groups import SCRATCH_VARIABLE
 from evalkit.runs.plan import NotebookRun
-from evalkit.runs.record import PARTIAL, write_whole
+from evalkit.runs.record import PARTIAL, result_files, write_whole
 
 if TYPE_CHECKING:
     from evalkit.runs.engines import Attempt
@@ -121,6 +122,9 @@ def run_notebook(run: NotebookRun, *, root: Path, time_limit: float, warm: bool 
     """
     started = monotonic()
     status: Status
+    if run.terms is not None:
+        os.environ[DAY_VARIABLE] = run.terms.today
+    before = result_files(run)
     overflow = run.overflow.with_name(run.overflow.name + PARTIAL)
     # a crash may come of the fork: the second try is in a kernel of its own
     for again in range(LOST_KERNEL_ATTEMPTS):
@@ -132,27 +136,45 @@ def run_notebook(run: NotebookRun, *, root: Path, time_limit: float, warm: bool 
     else:
         error = _explain(attempt, time_limit=time_limit)
         status = "failed" if error else "done"
-    saved: Path | None = None
-    room = 0
+    text = _to_text(attempt.notebook, run, status=status, error=error) if attempt.notebook else ""
+    written = {path for path, changed in result_files(run).items() if before.get(path) != changed}
+    if kept_back := _look_through(run, text, {*written, overflow}, root=root):
+        status, error, text = "failed", kept_back, ""
+        for path in (overflow, run.failed):
+            path.unlink(missing_ok=True)
+    saved = None
     try:
-        if attempt.notebook is not None:
-            target = run.failed if error else run.output
-            text = _to_text(attempt.notebook, run, status=status, error=error)
-            room = len(text.encode())
-            write_whole(target, text)
-            saved = target
+        if text:
+            saved = run.failed if error else run.output
+            write_whole(saved, text)
         if overflow.exists():
             os.replace(overflow, run.overflow)
         else:
             run.overflow.unlink(missing_ok=True)
     except OSError as trouble:
-        status = "failed"
-        mend = "make room or mend the folder, and run again"
-        takes = f"it takes {room / 1e6:.1f} MB; " if room else ""
-        error = error or f"cannot save {run.output.name}: {trouble.strerror}; {takes}{mend}"
+        saved, status = None, "failed"
+        takes = f"it takes {len(text.encode()) / 1e6:.1f} MB; " if text else ""
+        mend = f"{takes}make room or mend the folder, and run again"
+        error = error or f"cannot save {run.output.name}: {trouble.strerror}; {mend}"
     if not error:
         run.failed.unlink(missing_ok=True)
     return Receipt(status=status, error=error, saved=saved, seconds=monotonic() - started)
+
+
+def _look_through(run: NotebookRun, text: str, written: set[Path], *, root: Path) -> str:
+    """Say in one line why what was written may not stand; "" where it may."""
+    if run.terms is None:
+        return ""
+    from evalkit.runs.guard import leaks_of
+
+    try:
+        leaks = leaks_of(run, text, written, root=root)
+    except EvalkitError as trouble:
+        return _one_line(f"kept back, because nobody can tell what it may not show: {trouble}")
+    if not leaks:
+        return ""
+    more = f" (and {len(leaks) - 1} more)" if len(leaks) > 1 else ""
+    return f"kept back, because the audience {run.terms.audience} may not see this: {leaks[0]}{more}"
 
 
 def _execute(run: NotebookRun, overflow: Path, *, warm: bool, root: Path, deadline: float) -> "Attempt":

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from evalkit.agreements import DataAgreement, parse_day
 from evalkit.errors import ParameterError
-from evalkit.runs.plan import Plan, plan_runs
+from evalkit.runs.plan import Plan, Terms, plan_runs
 from evalkit.runs.record import hash_evalkit, hash_file, library_versions, write_whole
 from evalkit.workspace import Workspace
 
@@ -22,6 +24,7 @@ def plan_network(
     data: Path | None = None,
     sites: Sequence[str] = (),
     notebooks: Sequence[str] = (),
+    today: str = "",
 ) -> Plan:
     """Check a network's parameters and lay out its runs for one audience; nothing is written.
 
@@ -30,6 +33,7 @@ def plan_network(
     network : its id
     data : the folder with its data files; None for outputs/<network>/data
     sites, notebooks : run only these; empty means all
+    today : the day on which data agreements must be in force, such as "2026-09-30"; "" for the day it is
 
     Raises
     ------
@@ -43,6 +47,20 @@ def plan_network(
         raise ParameterError(
             f"{', '.join(withheld)}: not shown to audience {audience!r} (`audiences` of the site)"
         )
+    day = today or date.today().isoformat()
+
+    def terms(site_id: str | None, told: str) -> Terms:
+        own = [declared.sites[site_id]] if site_id else [declared.sites[name] for name in shown]
+        agreements = [*declared.data_agreements, *(item for site in own for item in site.data_agreements)]
+        return Terms(
+            network=network,
+            audience=audience,
+            today=day,
+            data=told,
+            site_ids=(site_id,) if site_id else tuple(shown),
+            agreements={item.agreement_id: _in_words(item, day) for item in agreements},
+        )
+
     return plan_runs(
         workspace.root,
         network_id=network,
@@ -51,7 +69,14 @@ def plan_network(
         data=data,
         sites=sites,
         notebooks=notebooks,
+        terms=terms,
     )
+
+
+def _in_words(agreement: DataAgreement, today: str) -> str:
+    """Say what an agreement allows, and whether today; what a run rests on changes with either."""
+    force = "in force" if agreement.is_in_force(parse_day(today)) else "not in force"
+    return f"{force}: {agreement.model_dump_json(exclude={'note'})}"
 
 
 def prepare_data(workspace: Workspace, plan: Plan) -> None:

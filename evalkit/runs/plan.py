@@ -6,7 +6,7 @@ import json
 import keyword
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,27 @@ RESERVED_AUDIENCES = frozenset({"data"})
 
 
 @dataclass(frozen=True, kw_only=True)
+class Terms:
+    """On what terms an audience is shown data on one day.
+
+    Attributes
+    ----------
+    network, audience : ids, as in `Plan`
+    today : the day on which data agreements must be in force, such as "2026-09-30"
+    data : the data folder, as in `Plan`
+    site_ids : the sites whose withheld numbers and texts may stand in nothing that is written
+    agreements : id of each data agreement -> what it says, and whether it is in force today
+    """
+
+    network: str
+    audience: str
+    today: str
+    data: str
+    site_ids: tuple[str, ...]
+    agreements: dict[str, str] = field(hash=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotebookRun:
     """One notebook to run once.
 
@@ -32,6 +53,7 @@ class NotebookRun:
     output : where the executed notebook goes, always `<folder>/notebooks/<name>.ipynb`
     parameters : values for the notebook's parameters cell, all text
     site_id : None for a network notebook
+    terms : what it writes is looked through for what they withhold; None where nothing is withheld
     """
 
     name: str
@@ -39,6 +61,7 @@ class NotebookRun:
     output: Path
     parameters: dict[str, str] = field(hash=False)
     site_id: str | None
+    terms: Terms | None = None
 
     @property
     def folder(self) -> Path:
@@ -102,6 +125,7 @@ def plan_runs(
     data: Path | None = None,
     sites: Sequence[str] = (),
     notebooks: Sequence[str] = (),
+    terms: Callable[[str | None, str], Terms] | None = None,
 ) -> Plan:
     """Lay out the runs of one network for one audience, and check every notebook's parameters.
 
@@ -111,6 +135,7 @@ def plan_runs(
     site_ids : every site of the network, in the order in which reports name them
     data : a folder with the network's data files; None for the network's own
     sites, notebooks : run only these; empty means all
+    terms : gives the terms of a site, or of the network (None), and the data folder as notebooks are told
 
     Returns
     -------
@@ -157,6 +182,7 @@ def plan_runs(
             output=folder / (site_id or "network") / "notebooks" / path.name,
             parameters={"network": network_id, "audience": audience, **own},
             site_id=site_id,
+            terms=terms(site_id, told) if terms is not None else None,
         )
 
     chosen_sites = [site_id for site_id in site_ids if not sites or site_id in sites]

@@ -47,10 +47,11 @@ def run_state(plan: Plan, run: NotebookRun) -> RunState:
     for part, what in (
         ("notebook_sha256", "the notebook"),
         ("parameters", "the parameters"),
+        ("agreements", "what the data agreements allow today"),
         ("evalkit_sha256", "evalkit itself"),
         ("versions", "the libraries"),
     ):
-        if record[part] != now[part]:
+        if record.get(part) != now[part]:
             return RunState(run, "stale", f"{what} changed")
     changes = _changes(record["inputs"], now["inputs"])
     changes += _changes(
@@ -68,6 +69,7 @@ def describe_inputs(plan: Plan, run: NotebookRun) -> dict[str, Any]:
         "notebook": _name(run.notebook, plan.root),
         "notebook_sha256": hash_file(run.notebook),
         "parameters": dict(sorted(run.parameters.items())),
+        "agreements": dict(sorted(run.terms.agreements.items())) if run.terms else {},
         "inputs": {_name(path, plan.root): hash_file(path) for path in _input_files(plan, run)},
         "evalkit_sha256": hash_evalkit(),
         "versions": library_versions(),

@@ -1,0 +1,71 @@
+"""What a run has written is looked through before it stands: it holds nothing its audience may not see."""
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.runs.plan import NotebookRun, Terms
+
+if TYPE_CHECKING:
+    from evalkit.disclosure import Scanner
+
+UNGUARDED_AUDIENCE = "internal"  # the partnership's own evaluators, who hold the data
+
+
+def leaks_of(run: NotebookRun, text: str, written: Iterable[Path], *, root: Path) -> list[str]:
+    """Say what of an executed notebook and the files it wrote its audience may not see, a sentence each.
+
+    Parameters
+    ----------
+    text : the executed notebook as it would be saved
+    written : files below the run's folder
+
+    Raises
+    ------
+    EvalkitError : parameters or data cannot be read, so nobody can say what must not be seen.
+    """
+    if run.terms is None or run.terms.audience == UNGUARDED_AUDIENCE:
+        return []
+    scanner = scanner_of(run.terms, root=root, outputs=run.folder.parent)
+    with tempfile.TemporaryDirectory(prefix="evalkit-") as folder:
+        copy = Path(folder) / run.output.relative_to(run.folder.parent)
+        copy.parent.mkdir(parents=True)
+        copy.write_text(text, encoding="utf-8")
+        leaks = scanner.scan([copy], base=Path(folder))
+    leaks += scanner.scan(sorted(written), base=run.folder.parent)
+    return [str(leak) for leak in leaks]
+
+
+def scanner_of(terms: Terms, *, root: Path, outputs: Path) -> "Scanner":
+    """Return what looks for all that is withheld from an audience.
+
+    Parameters
+    ----------
+    outputs : the folder of the network and audience; of several sites those count that have results there
+    """
+    import pandas as pd
+
+    from evalkit.disclosure import Scanner
+    from evalkit.views import read_declared, withheld_from
+
+    home, declared = read_declared(root, terms.network)
+    several = len(terms.site_ids) > 1
+    shown = [s for s in terms.site_ids if not several or any((outputs / s / "results").glob("*.json"))]
+    withheld = [
+        withheld_from(
+            terms.audience,
+            network=terms.network,
+            site_id=site_id,
+            data=terms.data,
+            workspace=str(root),
+            today=terms.today,
+        )
+        for site_id in shown
+    ]
+    labels = {item.id: (item.label, item.short_label) for item in home.dictionary.indicators.values()}
+    return Scanner(
+        pd.concat([item.numbers for item in withheld], ignore_index=True),
+        restricted=[text for item in withheld for text in item.texts],
+        names=labels | {site_id: (declared.sites[site_id].name,) for site_id in shown},
+    )
