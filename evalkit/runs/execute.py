@@ -13,7 +13,7 @@ from typing import Any, Literal
 from evalkit.runs.kernels import Receipt
 from evalkit.runs.lock import workspace_lock
 from evalkit.runs.plan import NotebookRun, Plan
-from evalkit.runs.pool import LostWorker, PlainPool, WarmPool, new_pool, stop_signals
+from evalkit.runs.pool import LostWorker, Pool, new_pool, stop_signals
 from evalkit.runs.record import (
     PARTIAL,
     describe_inputs,
@@ -94,6 +94,7 @@ def run_plan(
     time_limit: float = NOTEBOOK_TIME_LIMIT,
     force: bool = False,
     warm: bool = True,
+    pool: Pool | None = None,
     tell: Callable[[RunEvent], None] = lambda event: None,
 ) -> RunReport:
     """Run the sites' notebooks side by side, then the network's, and report how each ended.
@@ -110,6 +111,7 @@ def run_plan(
     time_limit : seconds for each notebook
     force : run also what is up to date
     warm : fork a process that has imported everything, where that is safe; else a kernel for each notebook
+    pool : where the notebooks run, not yet entered; None for processes of this machine
     tell : called in this process whenever a run starts or ends
 
     Returns
@@ -124,11 +126,13 @@ def run_plan(
     with (
         workspace_lock(plan.root),
         stop_signals() as stopped_by,
-        new_pool(jobs=jobs or core_count(), warm=warm) as pool,
+        pool or new_pool(jobs=jobs or core_count(), warm=warm) as chosen,
     ):
         for partial in plan.folder.rglob(f"*{PARTIAL}"):
             partial.unlink(missing_ok=True)
-        batch = _Batch(plan, pool=pool, time_limit=time_limit, force=force, tell=tell, stopped_by=stopped_by)
+        batch = _Batch(
+            plan, pool=chosen, time_limit=time_limit, force=force, tell=tell, stopped_by=stopped_by
+        )
         batch.run(plan.chains)
         if plan.chains and not any(site_is_there(plan, site_id) for site_id in plan.site_ids):
             batch.leave(plan.network_runs, "no site has a finished notebook")
@@ -137,7 +141,7 @@ def run_plan(
     report = RunReport(
         rows=tuple(batch.rows[run] for run in plan.runs),
         stopped_by=next(iter(stopped_by), None),
-        note=pool.note,
+        note=chosen.note,
     )
     lines = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in report.rows)
     write_whole(plan.folder / "runs.jsonl", lines)
@@ -166,7 +170,7 @@ class _Batch:
         self,
         plan: Plan,
         *,
-        pool: PlainPool | WarmPool,
+        pool: Pool,
         time_limit: float,
         force: bool,
         tell: Callable[[RunEvent], None],

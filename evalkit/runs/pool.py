@@ -19,6 +19,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Protocol, Self
 
 import evalkit
 from evalkit.runs.groups import kill_group, kill_groups
@@ -33,6 +34,34 @@ from evalkit.runs.plan import NotebookRun
 
 SERVER_START_LIMIT = 120  # seconds; the imports take about 3, a laptop waking up longer
 SERVER_END_LIMIT = 5  # seconds for the server to end its workers
+
+
+class Pool(Protocol):
+    """What a batch's notebooks run in; entered before use, and left with no process of theirs alive.
+
+    Attributes
+    ----------
+    note : why the runs were slower than they might be; "" when they were not
+    """
+
+    note: str
+
+    @property
+    def jobs(self) -> int:
+        """Notebooks at a time."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def submit(self, run: NotebookRun, *, root: Path, time_limit: float) -> Future[Receipt]:
+        """Start a run; its future raises LostWorker where the process that ran it was killed."""
+
+    def interrupt(self) -> None:
+        """Ask every run to save what it has."""
+
+    def kill(self) -> None:
+        """End every run at once."""
 
 
 class LostWorker(Exception):
@@ -64,7 +93,7 @@ class PlainPool:
         self.workers: list[_Worker] = []
         self.idle: list[_Worker] = []
 
-    def __enter__(self) -> "PlainPool":
+    def __enter__(self) -> Self:
         self.scratch = Path(tempfile.mkdtemp(prefix="evalkit-"))
         return self
 
@@ -139,18 +168,20 @@ class WarmPool:
     Attributes
     ----------
     note : why plain kernels are used instead; "" where they are not
+    forks : whether a notebook gets a fork of the server's warm shell; else a kernel
     """
 
-    def __init__(self, *, jobs: int) -> None:
+    def __init__(self, *, jobs: int, forks: bool = True) -> None:
         self.jobs = jobs
         self.note = ""
+        self.forks = forks
         self.plain: PlainPool | None = None
         self.server: subprocess.Popen[bytes] | None = None
         self.futures: dict[int, Future[Receipt]] = {}
         self.tickets = itertools.count()
         self.lock = threading.RLock()  # the listener may meet the server's end while a run is submitted
 
-    def __enter__(self) -> "WarmPool":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -158,6 +189,25 @@ class WarmPool:
 
     def submit(self, run: NotebookRun, *, root: Path, time_limit: float) -> Future[Receipt]:
         """Start a run at once; its future raises LostWorker where the process that ran it was killed."""
+        with self.lock:
+            self.start()
+            if self.plain is not None:
+                return self.plain.submit(run, root=root, time_limit=time_limit)
+            ticket, future = next(self.tickets), Future[Receipt]()
+            self.futures[ticket] = future
+            server = self.server
+            try:
+                self.connection.send((ticket, run, root, time_limit, self.forks))
+            except OSError:
+                self._lose()
+        receipt = hung_receipt(time_limit)
+        if server is not None:
+            # the server ends a hung worker; this is for a server that hangs itself
+            _end_hung(future, receipt, seconds=receipt.seconds + SERVER_END_LIMIT, end=server.kill)
+        return future
+
+    def start(self) -> Path:
+        """Start the server unless it runs; return a folder that goes when the processes go."""
         with self.lock:
             if self.server is None and self.plain is None:
                 try:
@@ -167,20 +217,7 @@ class WarmPool:
                     reason = str(trouble) or type(trouble).__name__
                     self.note = f"no warm start ({reason}); each notebook has a kernel"
                     self.plain = PlainPool(jobs=self.jobs).__enter__()
-            if self.plain is not None:
-                return self.plain.submit(run, root=root, time_limit=time_limit)
-            ticket, future = next(self.tickets), Future[Receipt]()
-            self.futures[ticket] = future
-            server = self.server
-            try:
-                self.connection.send((ticket, run, root, time_limit))
-            except OSError:
-                self._lose()
-        receipt = hung_receipt(time_limit)
-        if server is not None:
-            # the server ends a hung worker; this is for a server that hangs itself
-            _end_hung(future, receipt, seconds=receipt.seconds + SERVER_END_LIMIT, end=server.kill)
-        return future
+            return self.scratch if self.plain is None else self.plain.scratch
 
     def interrupt(self) -> None:
         """Ask every worker to save what it has."""
@@ -288,7 +325,7 @@ def _end_hung(future: Future[Receipt], receipt: Receipt, *, seconds: float, end:
     future.add_done_callback(lambda _: timer.cancel())
 
 
-def new_pool(*, jobs: int, warm: bool) -> PlainPool | WarmPool:
+def new_pool(*, jobs: int, warm: bool) -> Pool:
     """Return the processes that a batch runs in, not yet started."""
     return WarmPool(jobs=jobs) if warm else PlainPool(jobs=jobs)
 

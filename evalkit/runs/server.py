@@ -142,11 +142,11 @@ class _Server:
                 with suppress(ProcessLookupError):
                     os.kill(worker.process, signal.SIGINT)
             return
-        ticket, run, root, time_limit = asked
+        ticket, run, root, time_limit, warm = asked
         _read_ahead(run.parameters.get("network", ""), root)
-        self._start(ticket, run, root=root, time_limit=time_limit)
+        self._start(ticket, run, root=root, time_limit=time_limit, warm=warm)
 
-    def _start(self, ticket: int, run: NotebookRun, *, root: Path, time_limit: float) -> None:
+    def _start(self, ticket: int, run: NotebookRun, *, root: Path, time_limit: float, warm: bool) -> None:
         here, there = Pipe(duplex=False)
         server = os.getpid()
         process = os.fork()
@@ -156,7 +156,7 @@ class _Server:
                 die_with_parent(server)
                 for pipe in (self.connection, here, *self.workers):
                     pipe.close()
-                there.send(run_notebook(run, root=root, time_limit=time_limit, warm=True))
+                there.send(run_notebook(run, root=root, time_limit=time_limit, warm=warm))
             finally:
                 os._exit(0)
         there.close()
