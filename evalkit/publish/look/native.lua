@@ -3,6 +3,10 @@
 -- Notebook outputs stand in the source as raw HTML. Here they become native tables, figures and
 -- lists; each format then gets what it alone needs: scrolling boxes and header scopes on the web,
 -- alt text and type sizes in PDF, paragraph styles in Word. Nothing here may fetch anything.
+--
+-- The tables that evalkit itself writes hold nothing but text, and many hold thousands of cells. They are read
+-- here into sheets: plain Lua tables, built like pandoc's Table, whose cells know their text. Every rule below
+-- serves both, and only what is left to write is turned into pandoc's elements, or for the web into text.
 
 local format = FORMAT:match('typst') and 'typst' or FORMAT:match('docx') and 'docx' or 'html'
 
@@ -28,10 +32,83 @@ end
 
 -- first pass: raw HTML becomes native; what cannot is dropped, so no script ever arrives
 
-local function raw_block(raw)
-  if raw.format:match('^html') then
-    return pandoc.read(raw.text, 'html').blocks
+local OFFLINE = {}                    -- the files that reading HTML may open
+local SHEET = 'sheet'                 -- the format of a raw block that stands for one of our tables
+local sheets = {}
+
+local ENTITIES = { ['&amp;'] = '&', ['&lt;'] = '<', ['&gt;'] = '>', ['&quot;'] = '"', ['&#x27;'] = "'" }
+local SIDES = { left = 'AlignLeft', right = 'AlignRight' }
+local HEAD_CELL = '<th scope="col" style="text%-align:(%a+)">([^<>]*)</th>()'
+local CELL = '<td style="text%-align:(%a+)">([^<>]*)</td>()'
+local WHOLE = '^<table>(.-)<thead><tr>(.-)</tr></thead><tbody>(.-)</tbody></table>()'
+
+-- The text that a cell says; nil where it says it in a way that we do not write.
+local function unescape(text)
+  if text:find('&', 1, true) then
+    local strange = false
+    text = text:gsub('&[^;&]*;?', function(entity)
+      strange = strange or not ENTITIES[entity]
+      return ENTITIES[entity]
+    end)
+    if strange then
+      return nil
+    end
   end
+  return text:find('%s') and text:gsub('[ \t\r\n]+', ' '):gsub('^ ', ''):gsub(' $', '') or text
+end
+
+local function read_row(html, pattern)
+  local cells, at = {}, 1
+  while at <= #html do
+    local from, _, side, text, next_at = html:find(pattern, at)
+    local said = from == at and SIDES[side] and unescape(text)
+    if not said then
+      return nil
+    end
+    cells[#cells + 1] = { text = said, alignment = SIDES[side], col_span = 1, row_span = 1 }
+    at = next_at
+  end
+  return { cells = cells }
+end
+
+-- Read HTML that begins with one of our tables; nil for any other. Returns the sheet and what follows it.
+local function read_sheet(html)
+  local above, head_html, body_html, after = html:match(WHOLE)
+  local caption = above == '' and '' or above and above:match('^<caption>([^<>]*)</caption>$')
+  local name = caption and unescape(caption)
+  local head = name and read_row(head_html, HEAD_CELL)
+  if not head or #head.cells == 0 then
+    return nil
+  end
+  local rows, at = {}, 1
+  while at <= #body_html do
+    local from, _, row_html, next_at = body_html:find('<tr>(.-)</tr>()', at)
+    local row = from == at and read_row(row_html, CELL)
+    if not row or #row.cells ~= #head.cells then
+      return nil
+    end
+    rows[#rows + 1] = row
+    at = next_at
+  end
+  local specs = pandoc.List(head.cells):map(function(cell) return { cell.alignment } end)
+  local sheet = { name = name, colspecs = specs, head = { rows = { head } }, bodies = { { body = rows } } }
+  return sheet, html:sub(after)
+end
+
+local function raw_block(raw)
+  if raw.format == SHEET then
+    return {}                         -- nobody but this filter writes these
+  elseif not raw.format:match('^html') then
+    return nil
+  end
+  local sheet, rest = read_sheet(raw.text)
+  if not sheet then
+    return pandoc.read(raw.text, 'html', nil, OFFLINE).blocks
+  end
+  table.insert(sheets, sheet)
+  local blocks = pandoc.List { pandoc.RawBlock(SHEET, tostring(#sheets)) }
+  blocks:extend(pandoc.read(rest, 'html', nil, OFFLINE).blocks)
+  return blocks
 end
 
 -- The templates of the other formats write these lines below the title; Word has no template.
@@ -135,7 +212,11 @@ end
 -- third pass: tables and boxes
 
 local function text_of(cell)
-  return pandoc.utils.stringify(cell.contents)
+  return cell.text or pandoc.utils.stringify(cell.contents)
+end
+
+local function name_of(sheet)
+  return sheet.name or pandoc.utils.stringify(sheet.caption.long)
 end
 
 -- A number, a share, an interval or a dash: "61.8%", "−3.1 to 4.0", "2018–19", "12 of 40".
@@ -166,18 +247,53 @@ local function has_spans(sheet)
   return found
 end
 
+local NO_BREAK = '\u{a0}'
+
+-- Tell whether an interval in brackets is still open after a word.
+local function is_inside(inside, word)
+  local opens = word:match('^%([%d+]') or word:match('^%(−%d')
+  return (inside or opens) and not word:match('%)')
+end
+
 -- An interval in brackets stays on one line: "+18.1 points (10.0 to 25.9)" breaks before its bracket.
 local function keep_intervals(inlines)
   local inside = false
   for place, inline in ipairs(inlines) do
     if inline.t == 'Str' then
-      local opens = inline.text:match('^%([%d+]') or inline.text:match('^%(−%d')
-      inside = (inside or opens) and not inline.text:match('%)')
+      inside = is_inside(inside, inline.text)
     elseif inline.t == 'Space' and inside then
-      inlines[place] = pandoc.Str('\u{a0}')
+      inlines[place] = pandoc.Str(NO_BREAK)
     end
   end
   return inlines
+end
+
+local function bind_intervals(cell)
+  if not cell.text then
+    cell.contents = cell.contents:walk { Inlines = keep_intervals }
+  elseif cell.text:find('(', 1, true) then
+    local inside = false
+    cell.text = cell.text:gsub('([^ ]+)( ?)', function(word, space)
+      inside = is_inside(inside, word)
+      return word .. (inside and space ~= '' and NO_BREAK or space)
+    end)
+  end
+end
+
+local function bind(cell)
+  if cell.text then
+    cell.text = cell.text:gsub(' ', NO_BREAK)
+  else
+    cell.contents = cell.contents:walk { Space = function() return pandoc.Str(NO_BREAK) end }
+  end
+end
+
+local function mark(cell, class)
+  if cell.text then
+    cell.class = class
+  else
+    cell.classes:insert(class)
+  end
 end
 
 -- Numbers are set to the right and never broken over two lines.
@@ -188,14 +304,14 @@ local function set_numbers(sheet)
       local text = text_of(cell)
       local number = reads_as_number(text)
       if number and format == 'html' then
-        cell.classes:insert('number')
+        mark(cell, 'number')
       elseif format == 'html' and #text > NUMBER then
-        cell.classes:insert(#text > PROSE_WISH and 'words' or 'phrase')
+        mark(cell, #text > PROSE_WISH and 'words' or 'phrase')
       elseif number then
-        cell.contents = cell.contents:walk { Space = function() return pandoc.Str('\u{a0}') end }
+        bind(cell)
       end
       if not number then
-        cell.contents = cell.contents:walk { Inlines = keep_intervals }
+        bind_intervals(cell)
       end
       if not is_head and text ~= '' then
         all[column] = (all[column] == nil or all[column]) and number
@@ -269,8 +385,17 @@ local function parts_that_fit(letters, count)
 end
 
 local function pick(sheet, columns, name)
+  local specs = pandoc.List(columns):map(function(column) return sheet.colspecs[column] end)
+  if sheet.name then
+    local function chosen(row)
+      return { cells = pandoc.List(columns):map(function(column) return row.cells[column] end) }
+    end
+    local heads, rows = pandoc.List(sheet.head.rows), pandoc.List(sheet.bodies[1].body)
+    local body = { body = rows:map(chosen) }
+    return { name = name, colspecs = specs, head = { rows = heads:map(chosen) }, bodies = { body } }
+  end
   local part = sheet:clone()
-  part.colspecs = pandoc.List(columns):map(function(column) return sheet.colspecs[column] end)
+  part.colspecs = specs
   each_row(part, function(row)
     local cells = row.cells
     row.cells = pandoc.List(columns):map(function(column) return cells[column] end)
@@ -295,7 +420,8 @@ local function number_the_rows(sheet)
   each_row(sheet, function(row)
     number = number + 1
     local label = number == 0 and 'Row' or tostring(number)
-    row.cells:insert(1, pandoc.Cell({ pandoc.Plain { pandoc.Str(label) } }, 'AlignLeft'))
+    local cell = { text = label, alignment = 'AlignLeft', col_span = 1, row_span = 1 }
+    table.insert(row.cells, 1, sheet.name and cell or pandoc.Cell({ pandoc.Plain(label) }, 'AlignLeft'))
   end)
   sheet.colspecs:insert(1, { 'AlignLeft' })
   return sheet
@@ -317,7 +443,7 @@ local function split(sheet)
     letters = narrowest(sheet)
   end
   local parts = parts_that_fit(letters, #sheet.colspecs)
-  local name = pandoc.utils.stringify(sheet.caption.long)
+  local name = name_of(sheet)
   name = name ~= '' and name .. ', ' or ''
   local sheets = {}
   for number, part in ipairs(parts) do
@@ -327,9 +453,13 @@ local function split(sheet)
 end
 
 -- A column of words on the left names its row; a screen reader says it with every cell.
+local function has_named_rows(sheet)
+  return #sheet.colspecs > 1 and sheet.colspecs[1][1] ~= 'AlignRight'
+end
+
 local function name_the_rows(sheet)
-  if #sheet.colspecs < 2 or sheet.colspecs[1][1] == 'AlignRight' then
-    return
+  if not has_named_rows(sheet) then
+    return sheet
   end
   for _, body in ipairs(sheet.bodies) do
     body.row_head_columns = 1
@@ -339,11 +469,46 @@ local function name_the_rows(sheet)
       end
     end
   end
+  return sheet
+end
+
+local ESCAPES = { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;' }
+
+local function escape(text)
+  return (text:gsub('[&<>]', ESCAPES))
+end
+
+local CSS = { AlignLeft = 'left', AlignRight = 'right' }
+
+local function row_as_html(row, is_head, is_named)
+  local lines = { '<tr>' }
+  for column, cell in ipairs(row.cells) do
+    local scope = is_head and 'col' or is_named and column == 1 and 'row'
+    local tag = scope and 'th' or 'td'
+    local class = cell.class and (' class="%s"'):format(cell.class) or ''
+    lines[#lines + 1] = ('<%s%s style="text-align: %s;"%s>%s</%s>'):format(
+      tag, class, CSS[cell.alignment], scope and (' scope="%s"'):format(scope) or '', escape(cell.text), tag)
+  end
+  lines[#lines + 1] = '</tr>'
+  return table.concat(lines, '\n')
+end
+
+local function sheet_as_html(sheet)
+  local is_named = has_named_rows(sheet)
+  local lines = { '<table>' }
+  if sheet.name ~= '' then
+    lines[2] = '<caption>' .. escape(sheet.name) .. '</caption>'
+  end
+  lines[#lines + 1] = '<thead>\n' .. row_as_html(sheet.head.rows[1], true, is_named) .. '\n</thead>\n<tbody>'
+  for _, row in ipairs(sheet.bodies[1].body) do
+    lines[#lines + 1] = row_as_html(row, false, is_named)
+  end
+  lines[#lines + 1] = '</tbody>\n</table>'
+  return pandoc.RawBlock('html', table.concat(lines, '\n'))
 end
 
 local function table_on_the_web(sheet)
-  name_the_rows(sheet)
-  local name = pandoc.utils.stringify(sheet.caption.long)
+  local name = name_of(sheet)
   local rows = 0
   each_row(sheet, function() rows = rows + 1 end)
   local classes = pandoc.List { 'table-box' }
@@ -353,7 +518,8 @@ local function table_on_the_web(sheet)
   if #sheet.colspecs > WIDE then
     classes:insert('wide')
   end
-  return pandoc.Div({ sheet }, pandoc.Attr('', classes, {
+  local inside = sheet.name and sheet_as_html(sheet) or name_the_rows(sheet)
+  return pandoc.Div({ inside }, pandoc.Attr('', classes, {
     { 'role', 'region' }, { 'tabindex', '0' }, { 'aria-label', name ~= '' and name or 'Table' },
   }))
 end
@@ -385,13 +551,35 @@ local function give_widths(sheet, letter)
   return sheet
 end
 
+-- Turn what was read as a sheet into pandoc's own table.
+local function native(sheet)
+  if not sheet.name then
+    return sheet
+  end
+  local function row(read)
+    local cells = {}
+    for column, cell in ipairs(read.cells) do
+      cells[column] = pandoc.Cell(cell.text == '' and {} or { pandoc.Plain(cell.text) }, cell.alignment)
+    end
+    return pandoc.Row(cells)
+  end
+  local body = { attr = pandoc.Attr(), head = {}, body = {}, row_head_columns = 0 }
+  for place, read in ipairs(sheet.bodies[1].body) do
+    body.body[place] = row(read)
+  end
+  local caption = { long = sheet.name == '' and {} or { pandoc.Plain(sheet.name) } }
+  local head = pandoc.TableHead { row(sheet.head.rows[1]) }
+  return pandoc.Table(caption, sheet.colspecs, head, { body }, pandoc.TableFoot())
+end
+
 local function table_on_paper(sheet, size)
+  give_widths(sheet, LETTER * size)
+  sheet = native(sheet)
   for _, row in ipairs(sheet.head.rows) do
     for _, cell in ipairs(row.cells) do
       cell.contents = cell.contents:walk { Plain = bold, Para = bold }
     end
   end
-  give_widths(sheet, LETTER * size)
   return { typst(('#[\n#set text(size: %spt)'):format(size)), sheet, typst(']') }
 end
 
@@ -408,9 +596,16 @@ local function set_table(sheet)
   local sheets, size = split(sheet)
   local blocks = pandoc.List()
   for _, part in ipairs(sheets) do
-    blocks:extend(format == 'typst' and table_on_paper(part, size) or { give_widths(part, WORD_LETTER) })
+    blocks:extend(format == 'typst' and table_on_paper(part, size)
+      or { native(give_widths(part, WORD_LETTER)) })
   end
   return blocks, false
+end
+
+local function set_sheet(raw)
+  if raw.format == SHEET then
+    return set_table(sheets[tonumber(raw.text)])
+  end
 end
 
 local WORD_STYLES = { finding = 'Finding', ['table-note'] = 'Table Note' }
@@ -460,5 +655,5 @@ return {
   { Para = note, Plain = note },
   { Image = image, Link = link, Pandoc = ordered_headings },
   { Pandoc = lines_below_the_title },
-  { traverse = 'topdown', Table = set_table, Figure = figure, Div = box },
+  { traverse = 'topdown', RawBlock = set_sheet, Table = set_table, Figure = figure, Div = box },
 }
