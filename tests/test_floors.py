@@ -57,6 +57,8 @@ LIBRARIES = {
     "rich": {"cli"},
     "pypandoc": {"publish"},
     "typst": {"publish"},
+    "distributed": {"runs"},
+    "fsspec": {"runs"},
 }
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
