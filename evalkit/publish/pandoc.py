@@ -6,12 +6,13 @@ import tempfile
 from pathlib import Path
 
 from evalkit.errors import PublishError
+from evalkit.publish.alone import check_alone, put_pictures_in
 from evalkit.publish.pages import MARKDOWN, Format, Page, Surround, write_source
 from evalkit.publish.word import EPOCH_SECONDS, settle
 
 TIME_LIMIT = 120  # seconds for one page; a case study takes well under one
 WRITERS: dict[Format, tuple[str, ...]] = {
-    "html": ("--to", "html", "--template", "page.html.template", "--embed-resources", "--mathml"),
+    "html": ("--to", "html", "--template", "page.html.template", "--mathml"),
     "pdf": ("--to", "typst", "--template", "page.typ"),
     "docx": ("--to", "docx", "--reference-doc", "reference.docx"),
 }
@@ -39,6 +40,10 @@ class Pandoc:
                 paper, complaints = _paper(page, made, here)
                 target.write_bytes(paper)
                 warnings += complaints
+            elif to == "html":
+                web = put_pictures_in(made.read_text(encoding="utf-8"), page.pictures, name=page.name)
+                check_alone(web, name=page.name)
+                target.write_text(web, encoding="utf-8")
             else:
                 target.write_bytes(made.read_bytes())
         if to == "docx":

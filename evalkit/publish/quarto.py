@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.errors import PublishError
+from evalkit.publish.alone import check_alone
 from evalkit.publish.pages import MARKDOWN, Format, Page, Surround, write_source
 from evalkit.publish.word import EPOCH_SECONDS, settle
 
@@ -111,6 +112,8 @@ class Quarto:
                 raise PublishError(f"{page.name}: quarto made no {to}: {reason}")
             if faults:
                 raise PublishError(f"{page.name}: quarto made a {to} with something missing: {faults[0]}")
+            if to == "html":
+                check_alone(made.read_text(encoding="utf-8"), name=page.name)
             target = folder / f"{page.name}.{to}"
             target.write_bytes(made.read_bytes())
         if to == "docx":

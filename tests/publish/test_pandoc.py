@@ -5,7 +5,10 @@ import itertools
 import re
 import shutil
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -114,6 +117,26 @@ def test_a_picture_from_elsewhere_is_never_fetched(tmp_path):
     path, _ = Pandoc().render(page, SURROUND, to="html", folder=tmp_path)
     assert not web(path).find_all("img")
     assert "A far picture" in web(path).main.get_text()
+
+
+def test_a_page_within_a_page_is_refused_and_never_asked_for(tmp_path):
+    asked = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+    with HTTPServer(("127.0.0.1", 0), Listener) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        frame = f"<iframe src='http://127.0.0.1:{server.server_port}/x.html'></iframe>"
+        page = read_page(
+            write_notebook(tmp_path / "s" / "notebooks" / "n.ipynb", [markdown(f"# T\n\n{frame}")]), name="p"
+        )
+        with pytest.raises(PublishError, match=r"x\.html"):
+            Pandoc().render(page, SURROUND, to="html", folder=tmp_path)
+        server.shutdown()
+    assert asked == []
 
 
 def test_a_missing_picture_is_an_error_not_a_hole(tmp_path):
@@ -271,3 +294,46 @@ def test_an_interval_in_brackets_is_not_broken(tmp_path):
     path, _ = Pandoc().render(page, SURROUND, to="html", folder=tmp_path)
     shown_cells = [cell.get_text() for cell in web(path).find_all("td")]
     assert shown_cells == ["+18.1 points (10.0\xa0to\xa025.9)", "−11.3 points (−13.8\xa0to\xa0−8.9)"]
+
+
+def strange_tables():
+    """Tables of every shape that `evalkit.table` writes, with text that markup and paper could trip over."""
+    words = [
+        "<b>& 'so' \"on\"",
+        "a  b\t c",
+        "",
+        "–",
+        "+18.1 points (10.0 to 25.9)",
+        "12 of 40",
+        "&amp;lt;",
+        "é `x`",
+    ]
+    yield table(
+        pd.DataFrame({"Group": words, "Rate": range(8)}), caption="Words & <numbers>", note="A 'note'."
+    )
+    yield table(pd.DataFrame({"Number": [1.5, 2.5], "Word": ["x", "y"]}))
+    yield table(pd.DataFrame({"Alone": words}), caption="One column")
+    yield table(
+        pd.DataFrame({"Group": [f"G{n}" for n in range(40)], "Why": ["word " * 12] * 40}), caption="Long"
+    )
+    yield table(wide(), caption="Wide")
+    yield table(wide().assign(Indicator="Graduation"), caption="Wide, with names that repeat")
+
+
+@pytest.mark.parametrize("to", ["html", "pdf", "docx"])
+def test_our_tables_are_set_like_any_other_table(tmp_path, to):
+    # A table that is written a little differently is read by pandoc itself, element by element.
+    other = [
+        SimpleNamespace(_repr_html_=lambda made=made: made._repr_html_().replace("<table>", "<table >"))
+        for made in strange_tables()
+    ]
+    paths = []
+    for name, tables in (("ours", strange_tables()), ("others", other)):
+        cells = [markdown("# T"), *(code(shown(each)) for each in tables)]
+        page = read_page(write_notebook(tmp_path / name / "notebooks" / "n.ipynb", cells), name="p")
+        (tmp_path / name / "made").mkdir()
+        paths.append(Pandoc().render(page, SURROUND, to=to, folder=tmp_path / name / "made")[0])
+    if to == "pdf":
+        assert pdf_text(paths[0]) == pdf_text(paths[1])
+    else:
+        assert paths[0].read_bytes() == paths[1].read_bytes()
