@@ -5,6 +5,7 @@ it came.
 """
 
 import json
+import math
 import os
 import pickle
 import signal
@@ -14,10 +15,13 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import Empty
 from time import monotonic
 from typing import Any, ClassVar, NoReturn, TextIO
 from uuid import uuid4
 
+import zmq
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -31,10 +35,11 @@ SOCKET_PATH_LENGTH = 100  # bytes; Unix allows 104 to 108 for the path of a sock
 OUTPUT_LIMIT = 50_000_000  # characters of output that a notebook may hold; JupyterLab chokes on more
 DESCRIPTORS = 4096  # more than a worker ever holds open
 INTERRUPT_GRACE = 3.0  # seconds for a cell that ran out of time to put its things in order
+SHORTEST_LIMIT = 0.01  # seconds; nbclient takes 0 for no limit at all
 COMMON_OPTIONS: dict[str, Any] = {
     "force_raise_errors": True,
     "record_timing": False,
-    "coalesce_streams": True,
+    "coalesce_streams": False,  # nbclient's way takes the square of a line's length; see _settle_streams
 }
 
 WarmShell = tuple[Any, Outlet]
@@ -73,9 +78,10 @@ class Attempt:
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
     """Papermill's client, that keeps a notebook from growing without end."""
 
-    def __init__(self, *arguments: Any, attempt: Attempt, **options: Any) -> None:
+    def __init__(self, *arguments: Any, attempt: Attempt, deadline: float, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.attempt = attempt
+        self.deadline = deadline
         self.length = 0
         self.overflowing: tuple[int, TextIO] | None = None
 
@@ -84,8 +90,9 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         content = msg["content"]
         text = content.get("text") or ""
         size = len(text) or sum(len(str(value)) for value in content.get("data", {}).values())
+        room = max(0, OUTPUT_LIMIT - self.length)
         self.length += size
-        if self.length <= OUTPUT_LIMIT or self.attempt.overflow is None or msg["msg_type"] == "error":
+        if size <= room or self.attempt.overflow is None or msg["msg_type"] == "error":
             return super().output(outs, msg, display_id, cell_index)
         if self.overflowing is None:
             self.attempt.overflow.parent.mkdir(parents=True, exist_ok=True)
@@ -94,9 +101,16 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
             name = self.attempt.overflow.name.removesuffix(".partial")
             note = f"\n[Cut here: more than {OUTPUT_LIMIT:,} characters. The whole is in {name}.]\n"
             told = {**msg, "msg_type": "stream", "header": {"msg_type": "stream"}}
+            if text[:room]:
+                fitting = {**told, "content": {**content, "text": text[:room]}}
+                super().output(outs, fitting, display_id, cell_index)
             super().output(outs, {**told, "content": {"name": "stderr", "text": note}}, None, cell_index)
         self.overflowing[1].write(text or json.dumps(content.get("data", {})) + "\n")
         return None
+
+    def remaining(self) -> float:
+        """Return the seconds that are left for the notebook."""
+        return max(SHORTEST_LIMIT, self.deadline - monotonic())
 
     def close(self) -> None:
         """End the file beside the notebook, where there is one."""
@@ -106,14 +120,54 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
                 os.fsync(stream.fileno())
 
 
+class _HoardingKernelClient(AsyncKernelClient):
+    """Keeps every message until it is read; by default those beyond 1000 are lost."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.context.setsockopt(zmq.RCVHWM, 0)
+
+
+class _PlainClient(_Client):
+    """Runs cells in a kernel of their own."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.timeout_func = lambda cell: self.remaining()
+        # a flood of output arrives long after the cell has ended
+        self.iopub_timeout = math.ceil(self.remaining())
+        self.time_is_over = False
+
+    def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
+        """Run one cell."""
+        try:
+            return super().execute_cell(cell, cell_index, **options)
+        finally:
+            if cell.cell_type == "code":
+                _settle_streams(cell)
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: Any, cell_index: int) -> Any:
+        """Take in one output, but not the error of an interrupt."""
+        if self.time_is_over and msg["msg_type"] == "error":
+            return None
+        return super().output(outs, msg, display_id, cell_index)
+
+    async def _async_handle_timeout(self, timeout: float, cell: Any = None) -> NoReturn:
+        """Interrupt a cell that ran out of time, and give it a moment."""
+        self.time_is_over = True
+        await self.km.interrupt_kernel()
+        with suppress(Empty):
+            await self.kc.shell_channel.get_msg(timeout=INTERRUPT_GRACE)
+        raise CellTimeoutError("Cell execution timed out")
+
+
 class _WarmClient(_Client):
     """Runs cells in a forked shell instead of a kernel."""
 
-    def __init__(self, *arguments: Any, warm: WarmShell, root: Path, deadline: float, **options: Any) -> None:
+    def __init__(self, *arguments: Any, warm: WarmShell, root: Path, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.warm = warm
         self.root = root
-        self.deadline = deadline
 
     def execute(self) -> Any:
         """Fork a shell, take the notebook through it, and end it."""
@@ -211,16 +265,17 @@ class PlainEngine(Engine):  # type: ignore[misc]
         def note(**_: Any) -> None:
             attempt.note(attempt.client.km.provisioner.pgid)
 
+        hoarding = f"{__name__}.{_HoardingKernelClient.__name__}"
         attempt.notebook = nb_man.nb
-        attempt.client = _Client(
+        attempt.client = _PlainClient(
             nb_man,
             attempt=attempt,
+            deadline=deadline,
             kernel_name=kernel_name,
             startup_timeout=start_timeout,
-            timeout_func=lambda cell: max(1, round(deadline - monotonic())),
             shutdown_kernel="immediate",
             on_notebook_start=note,
-            config=Config({"KernelManager": _connection()}),
+            config=Config({"KernelManager": {"client_class": hoarding, **_connection()}}),
             **COMMON_OPTIONS,
         )
         _run_to_end(attempt)
