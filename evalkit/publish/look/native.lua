@@ -107,7 +107,9 @@ local function raw_block(raw)
   end
   table.insert(sheets, sheet)
   local blocks = pandoc.List { pandoc.RawBlock(SHEET, tostring(#sheets)) }
-  blocks:extend(pandoc.read(rest, 'html', nil, OFFLINE).blocks)
+  if rest ~= '' then
+    blocks:extend(pandoc.read(rest, 'html', nil, OFFLINE).blocks)
+  end
   return blocks
 end
 
