@@ -5,8 +5,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,13 +16,13 @@ from evalkit import __version__
 from evalkit.errors import EvalkitError
 
 if TYPE_CHECKING:
-    from evalkit.runs.execute import RunEvent, RunReport
+    from evalkit.runs.execute import RunReport
+    from evalkit.runs.pages import Publication
     from evalkit.runs.plan import Plan
     from evalkit.workspace import Workspace
 
 PROBLEM = 1
 KERNELS = ("warm", "plain")
-FORMATS = ("html", "pdf", "docx")
 SIGNAL_BASE = 128  # a shell's convention for a command that a signal ended
 
 app = typer.Typer(
@@ -185,12 +185,24 @@ def publish(
     audience: AudienceOption = "public",
     to: Annotated[str, typer.Option("--to", help="Formats, separated by commas.")] = "html,pdf,docx",
     renderer: Annotated[str, typer.Option("--renderer", help="auto, quarto or pandoc.")] = "auto",
+    data: DataOption = None,
+    jobs: JobsOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Make the pages from the notebooks that ran."""
+    from evalkit.publish import check_formats
+    from evalkit.runs.execute import run_plan
+    from evalkit.runs.network import plan_pages
+    from evalkit.runs.pages import Publication
+
     home = _open(workspace)
-    formats = tuple(part.strip() for part in to.split(",") if part.strip())
-    _publish(home, _choose_network(home, network), audience=audience, formats=formats, renderer=renderer)
+    formats = check_formats(tuple(part.strip() for part in to.split(",") if part.strip()))
+    publication = Publication(formats=formats, renderer=renderer)
+    plan = plan_pages(home, _choose_network(home, network), audience=audience, data=data)
+    if run_plan(plan, jobs=jobs, publication=publication).stopped_by is not None:
+        raise typer.Exit(PROBLEM)
+    if _publish(home, plan, publication):
+        raise typer.Exit(PROBLEM)
 
 
 @app.command()
@@ -245,102 +257,56 @@ def _run_and_publish(
     warm: bool = True,
     force: bool = False,
 ) -> None:
+    from evalkit.progress import progress_of
     from evalkit.runs.execute import NOTEBOOK_TIME_LIMIT, run_plan
     from evalkit.runs.network import plan_network, prepare_data
+    from evalkit.runs.pages import Publication
+    from evalkit.runs.published import standing_publication
 
     plan = plan_network(workspace, network, audience=audience, data=data, sites=sites, notebooks=notebooks)
     prepare_data(workspace, plan)
-    with _progress(plan) as tell:
+    publication = Publication()
+    standing = standing_publication(plan, publication)
+    with progress_of(plan) as tell:
         report = run_plan(
-            plan, jobs=jobs, time_limit=time_limit or NOTEBOOK_TIME_LIMIT, force=force, warm=warm, tell=tell
+            plan,
+            jobs=jobs,
+            time_limit=time_limit or NOTEBOOK_TIME_LIMIT,
+            force=force,
+            warm=warm,
+            publication=publication if standing is None else replace(publication, stands=True),
+            tell=tell,
         )
     if report.note:
         print(f"note: {report.note}")
+    kept_back = False
     try:
-        if report.stopped_by is None and any(row.is_well for row in report.rows):
-            _publish_if_changed(workspace, plan)
+        if standing is not None and all(row.status == "up to date" for row in report.rows):
+            _print_published(standing.problems, standing.index)
+        elif report.stopped_by is None and any(row.is_well for row in report.rows):
+            kept_back = _publish(workspace, plan, publication)
     finally:
         _print_problems(report)
     if report.stopped_by is not None:
         raise typer.Exit(SIGNAL_BASE + report.stopped_by)
-    if report.problems:
+    if report.problems or kept_back:
         raise typer.Exit(PROBLEM)
 
 
-def _publish_if_changed(workspace: "Workspace", plan: "Plan") -> None:
-    """Publish, unless the pages that stand were made from the very same sources."""
-    from evalkit.runs.published import note_publication, publication_stamp, standing_publication
+def _publish(workspace: "Workspace", plan: "Plan", publication: "Publication") -> bool:
+    """Publish, and say whether a page was kept back because of what it shows."""
+    from evalkit.runs.pages import publish_plan
+    from evalkit.runs.published import note_publication
 
-    stamp = publication_stamp(plan, choice=f"{FORMATS} auto")
-    standing = standing_publication(plan, stamp)
-    if standing is not None:
-        _print_published(standing.problems, standing.index)
-        return
-    problems = _publish(workspace, plan.network_id, audience=plan.audience)
-    note_publication(plan, stamp, problems)
-
-
-def _publish(
-    workspace: "Workspace",
-    network: str,
-    *,
-    audience: str,
-    formats: tuple[str, ...] = FORMATS,
-    renderer: str = "auto",
-) -> tuple[str, ...]:
-    from evalkit.publish import publish_network
-
-    published = publish_network(
-        workspace, network=network, audience=audience, formats=formats, renderer=renderer
-    )
+    published = publish_plan(workspace, plan, publication)
+    if not published.kept_back:
+        note_publication(plan, publication, published.problems)
     _print_published(published.problems, published.index)
-    return tuple(published.problems)
+    return bool(published.kept_back)
 
 
 def _print_published(problems: Sequence[str], index: Path) -> None:
     print(*(f"note: {problem}" for problem in problems), f"The site is at {index}", sep="\n")
-
-
-@contextmanager
-def _progress(plan: "Plan") -> Iterator[Callable[["RunEvent"], None]]:
-    """Show a bar on a terminal, a plain line for each run that ends elsewhere."""
-    total = len(plan.runs)
-    if not sys.stdout.isatty():
-        ended = 0
-
-        def print_line(event: "RunEvent") -> None:
-            nonlocal ended
-            if event.row is not None:
-                ended += 1
-                seconds = f" in {event.row.seconds:.1f} s" if event.row.seconds else ""
-                error = f": {event.row.error}" if event.row.error else ""
-                print(f"[{ended}/{total}] {event.run.label} {event.row.status}{seconds}{error}", flush=True)
-
-        yield print_line
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(*columns) as progress:
-        task = progress.add_task("", total=total)
-        under_way: dict[str, None] = {}
-
-        def advance(event: "RunEvent") -> None:
-            if event.row is None:
-                under_way[event.run.label] = None
-            else:
-                under_way.pop(event.run.label, None)
-                progress.advance(task)
-                if event.row.status == "failed":
-                    progress.console.print(f"{event.run.label} failed: {event.row.error}", markup=False)
-            progress.update(task, description=", ".join(under_way))
-
-        yield advance
 
 
 def _print_problems(report: "RunReport") -> None:

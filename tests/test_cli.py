@@ -52,9 +52,11 @@ def _workspace(tmp_path_factory):
 def _published(monkeypatch):
     calls = []
 
-    def publish_network(workspace, **choice):
+    def publish_network(workspace, *, look_through, **choice):
         calls.append(choice)
-        return SimpleNamespace(index=workspace.root / "index.html", problems=("a page is missing",))
+        return SimpleNamespace(
+            index=workspace.root / "index.html", problems=("a page is missing",), kept_back=()
+        )
 
     monkeypatch.setattr(evalkit.publish, "publish_network", publish_network)
     return calls

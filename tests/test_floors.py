@@ -38,6 +38,7 @@ FLOORS = {
     "audit": 5,
     "runs": 5,
     "publish": 5,
+    "progress": 5,
     "cli": 6,
     "__main__": 6,
 }
@@ -54,7 +55,7 @@ LIBRARIES = {
     "openpyxl": {"readers"},
     "pandera": {"checks"},
     "typer": {"cli"},
-    "rich": {"cli"},
+    "rich": {"cli", "progress"},
     "pypandoc": {"publish"},
     "typst": {"publish"},
     "distributed": {"runs"},

@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import os
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +53,14 @@ class PublishReport:
     pages : every file of the website, the index first
     renderer : the program that made them
     problems : what could not be published or shown, a sentence each
+    kept_back : the problems of files that showed what their audience may not see
     """
 
     index: Path
     pages: tuple[Path, ...]
     renderer: str
     problems: tuple[str, ...]
+    kept_back: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def publish_network(
     audience: str = "public",
     formats: tuple[str, ...] = ("html", "pdf", "docx"),
     renderer: str = "auto",
+    look_through: Callable[[Path], list[str]] = lambda path: [],
 ) -> PublishReport:
     """Publish a network's executed notebooks as a website in outputs/<network>/<audience>/site.
 
@@ -99,6 +104,8 @@ def publish_network(
     formats : some of "html", "pdf", "docx"; the web pages are always made, the others for each case study and
         each page across sites
     renderer : "auto" (quarto where it is found, else pandoc), "quarto" or "pandoc"
+    look_through : takes a file that was just made; says, a sentence each, what it shows that its audience
+        may not see. Such a page is not published
 
     Raises
     ------
@@ -113,14 +120,14 @@ def publish_network(
         raise PublishError(
             f"{network}: nothing has been run for the audience {audience!r}; run `evalkit run` first"
         )
-    program = KeptPages(chosen, outputs=folder, site=folder / SITE)
+    program = KeptPages(chosen, outputs=folder, site=folder / SITE, look_through=look_through)
     reasons: dict[str, str] = {}
     problems: list[str] = []
     shelf = _read_shelf(folder, declared, reasons, problems)
     with fresh_building(folder) as building:
         while True:
             index = _index(folder, declared, shelf, reasons, wanted)
-            surround = _surround(declared, shelf, audience)
+            surround = _surround(declared, shelf.across, audience)
             made, warnings, failed = _render_all(program, shelf, index, surround, wanted, building.folder)
             if not failed:
                 break
@@ -138,12 +145,64 @@ def publish_network(
         pages=tuple(site / name for name in made),
         renderer=program.name,
         problems=tuple(dict.fromkeys([*problems, *dropped, *warnings])),
+        kept_back=tuple(program.kept_back),
     )
 
 
-def _read_shelf(folder: Path, declared: Network, reasons: dict[str, str], problems: list[str]) -> _Shelf:
+def prepare_pages(
+    workspace: Workspace,
+    *,
+    network: str,
+    audience: str,
+    site_id: str | None,
+    across: Collection[str] = tuple(ACROSS),
+    formats: tuple[str, ...] = ("html", "pdf", "docx"),
+    renderer: str = "auto",
+    look_through: Callable[[Path], list[str]] = lambda path: [],
+) -> None:
+    """Make a site's pages ahead, or those across sites and the index, for `publish_network` to find.
+
+    What cannot be made is left to `publish_network`, which says why. Several processes may prepare pages of
+    different sites at once.
+
+    Parameters
+    ----------
+    site_id : None for the index and the pages across sites
+    across : the pages across sites that the website will have, by the names of their files
+    """
+    wanted = check_formats(formats)
+    declared = workspace.network(network)
+    folder = workspace.outputs(network, audience)
+    program = KeptPages(
+        choose_renderer(renderer), outputs=folder, site=folder / SITE, look_through=look_through
+    )
+    reasons: dict[str, str] = {}
+    shelf = _read_shelf(folder, declared, reasons, [], only=site_id)
+    surround = _surround(declared, across if site_id else shelf.across, audience)
+    if site_id is not None:
+        jobs = list(_site_jobs(shelf, wanted))
+    else:
+        index = _index(folder, declared, shelf, reasons, wanted)
+        jobs = [(index, "html"), *_across_jobs(shelf, wanted)]
+    with tempfile.TemporaryDirectory(prefix="evalkit-pages-") as temporary:
+        for page, ending in jobs:
+            with suppress(PublishError):
+                program.prepare(page, surround, to=ending, folder=Path(temporary))
+
+
+def _read_shelf(
+    folder: Path,
+    declared: Network,
+    reasons: dict[str, str],
+    problems: list[str],
+    *,
+    only: str | None = None,
+) -> _Shelf:
+    """Read every page that can be published, or those of one site only."""
     studies, working = {}, {}
     for site_id, site in declared.sites.items():
+        if only not in (None, site_id):
+            continue
         try:
             study = _read(folder / site_id, CASE_STUDY, site_id)
         except PublishError as error:
@@ -165,7 +224,7 @@ def _read_shelf(folder: Path, declared: Network, reasons: dict[str, str], proble
                 behind.append(dataclasses.replace(page, kicker=site.name))
         working[site_id] = tuple(behind)
     across = {}
-    for name, (notebook, _, _) in ACROSS.items():
+    for name, (notebook, _, _) in ACROSS.items() if only is None else ():
         try:
             across[name] = dataclasses.replace(
                 _read(folder / "network", notebook, name), kicker=declared.name
@@ -199,8 +258,8 @@ def _has_traces(folder: Path, notebook: str) -> bool:
     return any(path.is_file() for path in traces)
 
 
-def _surround(declared: Network, shelf: _Shelf, audience: str) -> Surround:
-    across = [Link(label, f"{name}.html") for name, (_, label, _) in ACROSS.items() if name in shelf.across]
+def _surround(declared: Network, names: Collection[str], audience: str) -> Surround:
+    across = [Link(label, f"{name}.html") for name, (_, label, _) in ACROSS.items() if name in names]
     return Surround(
         network=declared.name,
         audience=audience,
@@ -242,9 +301,8 @@ def _index(
     return index_page(network=declared.name, about=declared.about, rows=rows, further=further)
 
 
-def _jobs(shelf: _Shelf, index: Page, wanted: tuple[Format, ...]) -> Iterator[tuple[Page, Format]]:
-    """Name every file of the website: the page and its format, the index first."""
-    yield index, "html"
+def _site_jobs(shelf: _Shelf, wanted: tuple[Format, ...]) -> Iterator[tuple[Page, Format]]:
+    """Name every file of the sites: the page and its format."""
     for site_id, study in shelf.studies.items():
         behind = shelf.working[site_id]
         ways = (
@@ -259,6 +317,10 @@ def _jobs(shelf: _Shelf, index: Page, wanted: tuple[Format, ...]) -> Iterator[tu
                 yield from ((linked, ending) for ending in wanted)
             else:
                 yield linked, "html"
+
+
+def _across_jobs(shelf: _Shelf, wanted: tuple[Format, ...]) -> Iterator[tuple[Page, Format]]:
+    """Name every file across sites but the index."""
     for name, page in shelf.across.items():
         linked = dataclasses.replace(page, downloads=_downloads(name, wanted))
         yield from ((linked, ending) for ending in wanted)
@@ -288,7 +350,8 @@ def _render_all(
         return path.name, said, ""
 
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        for name, said, problem in pool.map(render, _jobs(shelf, index, wanted)):
+        jobs = [(index, "html"), *_site_jobs(shelf, wanted), *_across_jobs(shelf, wanted)]
+        for name, said, problem in pool.map(render, jobs):
             if problem:
                 failed.setdefault(name, problem)
             else:

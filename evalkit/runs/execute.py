@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from evalkit.runs.kernels import Receipt
 from evalkit.runs.lock import workspace_lock
+from evalkit.runs.pages import Job, PageRun, Publication, page_run
 from evalkit.runs.plan import NotebookRun, Plan
 from evalkit.runs.pool import LostWorker, Pool, new_pool, stop_signals
 from evalkit.runs.record import (
@@ -81,10 +82,16 @@ class RunReport:
 
 @dataclass(frozen=True, kw_only=True)
 class RunEvent:
-    """Something to show while a batch runs: a run that starts (`row` is None), or one that has ended."""
+    """Something to show while a batch works: a job that starts, or one that has ended.
 
-    run: NotebookRun
+    Attributes
+    ----------
+    row : how a notebook ended; None for pages, and while a job is under way
+    """
+
+    run: Job
     row: RunRow | None = None
+    ended: bool = False
 
 
 def run_plan(
@@ -95,6 +102,7 @@ def run_plan(
     force: bool = False,
     warm: bool = True,
     pool: Pool | None = None,
+    publication: Publication | None = None,
     tell: Callable[[RunEvent], None] = lambda event: None,
 ) -> RunReport:
     """Run the sites' notebooks side by side, then the network's, and report how each ended.
@@ -112,6 +120,8 @@ def run_plan(
     force : run also what is up to date
     warm : fork a process that has imported everything, where that is safe; else a kernel for each notebook
     pool : where the notebooks run, not yet entered; None for processes of this machine
+    publication : what `publish_plan` will publish; its pages are prepared by workers that have no notebook
+        to run. None to prepare none
     tell : called in this process whenever a run starts or ends
 
     Returns
@@ -131,20 +141,23 @@ def run_plan(
         for partial in plan.folder.rglob(f"*{PARTIAL}"):
             partial.unlink(missing_ok=True)
         batch = _Batch(
-            plan, pool=chosen, time_limit=time_limit, force=force, tell=tell, stopped_by=stopped_by
+            plan,
+            pool=chosen,
+            time_limit=time_limit,
+            force=force,
+            publication=publication,
+            tell=tell,
+            stopped_by=stopped_by,
         )
-        batch.run(plan.chains)
-        if plan.chains and not any(site_is_there(plan, site_id) for site_id in plan.site_ids):
-            batch.leave(plan.network_runs, "no site has a finished notebook")
-        else:
-            batch.run([plan.network_runs])
+        batch.run()
     report = RunReport(
         rows=tuple(batch.rows[run] for run in plan.runs),
         stopped_by=next(iter(stopped_by), None),
         note=chosen.note,
     )
-    lines = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in report.rows)
-    write_whole(plan.folder / "runs.jsonl", lines)
+    if plan.runs:
+        lines = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in report.rows)
+        write_whole(plan.folder / "runs.jsonl", lines)
     return report
 
 
@@ -173,6 +186,7 @@ class _Batch:
         pool: Pool,
         time_limit: float,
         force: bool,
+        publication: Publication | None,
         tell: Callable[[RunEvent], None],
         stopped_by: Sequence[int],
     ) -> None:
@@ -180,35 +194,77 @@ class _Batch:
         self.pool = pool
         self.time_limit = time_limit
         self.force = force
+        self.publication = publication
         self.tell = tell
         self.stopped_by = stopped_by
         self.rows: dict[NotebookRun, RunRow] = {}
         self.ready: deque[tuple[NotebookRun, deque[NotebookRun]]] = deque()
-        self.under_way: dict[Future[Receipt], _UnderWay] = {}
+        self.pages: deque[PageRun] = deque()
+        self.under_way: dict[Future[Receipt], _UnderWay | PageRun] = {}
+        self.open_chains = len(plan.chains)
         self.lost: Counter[NotebookRun] = Counter()
 
-    def run(self, chains: Sequence[Sequence[NotebookRun]]) -> None:
-        """Take every chain as far as it goes."""
-        for chain in chains:
+    def run(self) -> None:
+        """Take every chain as far as it goes, then the network's; make pages when no notebook is ready."""
+        chosen = {chain[0].site_id for chain in self.plan.chains}
+        for site_id in self.plan.site_ids:
+            if site_id not in chosen:
+                self._add_pages(site_id)
+        for chain in self.plan.chains:
             self._advance(deque(chain))
-        while not self.stopped_by and (self.ready or self.under_way):
+        if not self.plan.chains:
+            self._begin_network()
+        while not self.stopped_by and (self.ready or self.pages or self.under_way):
             # no more than there are workers: a run that waits inside the pool could not be held back
-            while self.ready and len(self.under_way) < self.pool.jobs:
-                self._submit(*self.ready.popleft())
+            while (self.ready or self.pages) and len(self.under_way) < self.pool.jobs:
+                if self.ready:
+                    self._submit(*self.ready.popleft())
+                else:
+                    self._submit_pages(self.pages.popleft())
             self._settle_finished(timeout=SIGNAL_CHECK)
         if self.stopped_by:
             self._stop()
-            self.leave(
-                [run for chain in chains for run in chain if run not in self.rows], "the run was stopped"
-            )
+            self.leave([run for run in self.plan.runs if run not in self.rows], "the run was stopped")
+
+    def _begin_network(self) -> None:
+        if self.plan.chains and not any(site_is_there(self.plan, site_id) for site_id in self.plan.site_ids):
+            self.leave(self.plan.network_runs, "no site has a finished notebook")
+        elif self.plan.network_runs:
+            self._advance(deque(self.plan.network_runs))
+        else:
+            self._add_pages(None)
+
+    def _end_chain(self, site_id: str | None) -> None:
+        """Go on to what waited for a chain: its pages, and after the last site the network's notebooks."""
+        if site_id is None and any(self.rows[run].status == "failed" for run in self.plan.network_runs):
+            # every page links to those across sites, of which one will not be there
+            for other in self.plan.site_ids:
+                self._add_pages(other)
+        self._add_pages(site_id)
+        if site_id is not None:
+            self.open_chains -= 1
+            if not self.open_chains:
+                self._begin_network()
+
+    def _add_pages(self, site_id: str | None) -> None:
+        if self.publication is None or (self.publication.stands and not self._has_run(site_id)):
+            return
+        failed = [run.name for run, row in self.rows.items() if row.status == "failed" and not run.site_id]
+        self.pages.append(page_run(self.plan, site_id, self.publication, without=failed))
+
+    def _has_run(self, site_id: str | None) -> bool:
+        """Tell whether a notebook of the site, or with no site of any, was run by this batch."""
+        return any(row.status == "done" and site_id in (None, run.site_id) for run, row in self.rows.items())
 
     def _stop(self) -> None:
         self.ready.clear()
+        self.pages.clear()
         self.pool.interrupt()
         while self.under_way and self._settle_finished(timeout=STOP_GRACE):
             pass
         for entry in self.under_way.values():
-            self._settle(entry, _interrupted())
+            if isinstance(entry, _UnderWay):
+                self._settle(entry, _interrupted())
         self.under_way.clear()
         self.pool.kill()
 
@@ -225,6 +281,8 @@ class _Batch:
                 return
             run.failed.unlink(missing_ok=True)
             self._end(run, status="up to date")
+            if not rest:
+                self._end_chain(run.site_id)
 
     def _submit(self, run: NotebookRun, rest: deque[NotebookRun]) -> None:
         entry = _UnderWay(
@@ -234,10 +292,19 @@ class _Batch:
         self.under_way[future] = entry
         self.tell(RunEvent(run=run))
 
+    def _submit_pages(self, pages: PageRun) -> None:
+        future = self.pool.submit(pages, root=self.plan.root, time_limit=self.time_limit)
+        self.under_way[future] = pages
+        self.tell(RunEvent(run=pages))
+
     def _settle_finished(self, *, timeout: float) -> bool:
         finished, _ = wait(self.under_way, timeout=timeout, return_when=FIRST_COMPLETED)
         for future in finished:
             entry = self.under_way.pop(future)
+            if isinstance(entry, PageRun):
+                # whatever came of it, `publish_network` makes what is not there
+                self.tell(RunEvent(run=entry, ended=True))
+                continue
             try:
                 receipt = future.result()
             except (BrokenProcessPool, LostWorker):
@@ -264,10 +331,12 @@ class _Batch:
             error = receipt.error or f"cannot write its record: {trouble.strerror}; mend that and run again"
             receipt = replace(receipt, status="failed", error=error)
         self._end(entry.run, receipt)
-        if receipt.status == "done":
+        if receipt.status == "done" and entry.rest:
             self._advance(entry.rest)
-        else:
-            self.leave(entry.rest, f"{entry.run.name} did not end well")
+            return
+        self.leave(entry.rest, f"{entry.run.name} did not end well")
+        if not self.stopped_by:
+            self._end_chain(entry.run.site_id)
 
     def _keep_books(self, entry: _UnderWay, receipt: Receipt) -> None:
         """Put the record beside the outputs, or take away what no longer holds."""
@@ -301,7 +370,7 @@ class _Batch:
             where=kept.relative_to(self.plan.root).as_posix() if kept else "",
             error=error,
         )
-        self.tell(RunEvent(run=run, row=self.rows[run]))
+        self.tell(RunEvent(run=run, row=self.rows[run], ended=True))
 
 
 def _interrupted() -> Receipt:

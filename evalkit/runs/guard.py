@@ -46,10 +46,12 @@ def scanner_of(terms: Terms, *, root: Path, outputs: Path) -> "Scanner":
     """
     import pandas as pd
 
+    from evalkit.checks import KEY
     from evalkit.disclosure import Scanner
     from evalkit.views import read_declared, withheld_from
 
     home, declared = read_declared(root, terms.network)
+    # a site that has left nothing can give nothing away to what rests on several
     several = len(terms.site_ids) > 1
     shown = [s for s in terms.site_ids if not several or any((outputs / s / "results").glob("*.json"))]
     withheld = [
@@ -64,8 +66,9 @@ def scanner_of(terms: Terms, *, root: Path, outputs: Path) -> "Scanner":
         for site_id in shown
     ]
     labels = {item.id: (item.label, item.short_label) for item in home.dictionary.indicators.values()}
+    nothing = pd.DataFrame(columns=[*KEY, "numerator", "denominator", "rate", "lower", "upper"])
     return Scanner(
-        pd.concat([item.numbers for item in withheld], ignore_index=True),
+        pd.concat([item.numbers for item in withheld], ignore_index=True) if withheld else nothing,
         restricted=[text for item in withheld for text in item.texts],
         names=labels | {site_id: (declared.sites[site_id].name,) for site_id in shown},
     )

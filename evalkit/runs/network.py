@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from evalkit.agreements import DataAgreement, parse_day
 from evalkit.errors import ParameterError
 from evalkit.runs.plan import Plan, Terms, plan_runs
-from evalkit.runs.record import hash_evalkit, hash_file, library_versions, write_whole
+from evalkit.runs.record import hash_evalkit, hash_file, library_versions, read_record, write_whole
 from evalkit.workspace import Workspace
 
 SIMULATION = "simulation.json"
@@ -71,6 +72,27 @@ def plan_network(
         notebooks=notebooks,
         terms=terms,
     )
+
+
+def plan_pages(
+    workspace: Workspace, network: str, *, audience: str = "public", data: Path | None = None
+) -> Plan:
+    """Lay out a batch that runs no notebook and makes every page; the parameters are those of `plan_network`.
+
+    Parameters
+    ----------
+    data : None for the folder that the notebooks were last run with
+    """
+    plan = plan_network(workspace, network, audience=audience, data=data)
+    if data is None:
+        told = {
+            str(record["parameters"]["data"])
+            for run in plan.runs
+            if (record := read_record(run)) and run.site_id
+        }
+        if told - {""}:
+            plan = plan_network(workspace, network, audience=audience, data=workspace.root / max(told))
+    return replace(plan, chains=(), network_runs=())
 
 
 def _in_words(agreement: DataAgreement, today: str) -> str:

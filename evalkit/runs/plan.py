@@ -6,7 +6,7 @@ import json
 import keyword
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,6 +95,7 @@ class Plan:
     site_ids : every site of the network, chosen or not
     chains : a tuple of runs for each chosen site; a run needs those before it, a chain needs no other
     network_runs : run in order once every chain has ended
+    terms : those of each site, and of the network under None; empty where nothing is withheld
     """
 
     root: Path
@@ -104,6 +105,7 @@ class Plan:
     site_ids: tuple[str, ...]
     chains: tuple[tuple[NotebookRun, ...], ...]
     network_runs: tuple[NotebookRun, ...]
+    terms: Mapping[str | None, Terms] = field(default_factory=dict, hash=False)
 
     @property
     def runs(self) -> tuple[NotebookRun, ...]:
@@ -172,6 +174,7 @@ def plan_runs(
 
     told = "" if data is None else Path(os.path.relpath(data.resolve(), root)).as_posix()
     folder = root / "outputs" / network_id / audience
+    agreed = {site_id: terms(site_id, told) for site_id in (*site_ids, None)} if terms is not None else {}
 
     def run(path: Path, site_id: str | None) -> NotebookRun:
         # a network notebook reads only what the sites' notebooks saved, so it is told of no data
@@ -182,7 +185,7 @@ def plan_runs(
             output=folder / (site_id or "network") / "notebooks" / path.name,
             parameters={"network": network_id, "audience": audience, **own},
             site_id=site_id,
-            terms=terms(site_id, told) if terms is not None else None,
+            terms=agreed.get(site_id),
         )
 
     chosen_sites = [site_id for site_id in site_ids if not sites or site_id in sites]
@@ -199,6 +202,7 @@ def plan_runs(
         network_runs=tuple(
             run(path, None) for path in network_notebooks if not notebooks or path.stem in notebooks
         ),
+        terms=agreed,
     )
     first_of_each = {item.notebook: item for item in plan.runs}.values()
     raise_together(ParameterError, (p for item in first_of_each for p in parameter_problems(item)))

@@ -26,11 +26,10 @@ from evalkit.runs.groups import kill_group, kill_groups
 from evalkit.runs.kernels import (
     Receipt,
     hung_receipt,
-    run_notebook,
     start_worker,
     worker_environment,
 )
-from evalkit.runs.plan import NotebookRun
+from evalkit.runs.pages import Job, run_job
 
 SERVER_START_LIMIT = 120  # seconds; the imports take about 3, a laptop waking up longer
 SERVER_END_LIMIT = 5  # seconds for the server to end its workers
@@ -54,7 +53,7 @@ class Pool(Protocol):
 
     def __exit__(self, *exception: object) -> None: ...
 
-    def submit(self, run: NotebookRun, *, root: Path, time_limit: float) -> Future[Receipt]:
+    def submit(self, run: Job, *, root: Path, time_limit: float) -> Future[Receipt]:
         """Start a run; its future raises LostWorker where the process that ran it was killed."""
 
     def interrupt(self) -> None:
@@ -105,7 +104,7 @@ class PlainPool:
         kill_groups(self.scratch)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def submit(self, run: NotebookRun, *, root: Path, time_limit: float) -> Future[Receipt]:
+    def submit(self, run: Job, *, root: Path, time_limit: float) -> Future[Receipt]:
         """Start a run at once; its future raises LostWorker where the process that ran it was killed."""
         worker = self.idle.pop() if self.idle else self._new_worker()
         future = Future[Receipt]()
@@ -124,7 +123,7 @@ class PlainPool:
                     future.set_exception(failure)
 
         try:
-            ended = worker.executor.submit(run_notebook, run, root=root, time_limit=time_limit)
+            ended = worker.executor.submit(run_job, run, root=root, time_limit=time_limit)
         except BrokenProcessPool:
             future.set_exception(LostWorker())
             return future
@@ -187,7 +186,7 @@ class WarmPool:
     def __exit__(self, *exception: object) -> None:
         self.kill()
 
-    def submit(self, run: NotebookRun, *, root: Path, time_limit: float) -> Future[Receipt]:
+    def submit(self, run: Job, *, root: Path, time_limit: float) -> Future[Receipt]:
         """Start a run at once; its future raises LostWorker where the process that ran it was killed."""
         with self.lock:
             self.start()

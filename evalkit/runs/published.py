@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import evalkit
+from evalkit.runs.pages import Publication
 from evalkit.runs.plan import Plan
 from evalkit.runs.record import hash_evalkit, hash_file, library_versions, write_whole
 
@@ -15,7 +16,7 @@ SITE = "site"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Publication:
+class StandingPublication:
     """A publication that stands.
 
     Attributes
@@ -27,33 +28,32 @@ class Publication:
     problems: tuple[str, ...]
 
 
-def publication_stamp(plan: Plan, *, choice: str) -> str:
-    """Return one SHA-256 over all that the pages of a plan's folder are made from.
-
-    Parameters
-    ----------
-    choice : formats and renderer, in words
-    """
-    digest = hashlib.sha256(f"{choice} {hash_evalkit()} {sorted(library_versions().items())}\n".encode())
-    for path in _sources(plan):
-        digest.update(f"{path.as_posix()} {hash_file(path)}\n".encode())
-    return digest.hexdigest()
-
-
-def standing_publication(plan: Plan, stamp: str) -> Publication | None:
-    """Return the publication made from the same sources, if it is still there, file by file; else None."""
+def standing_publication(plan: Plan, publication: Publication) -> StandingPublication | None:
+    """Return what was published from the same sources, if it is still there, file by file; else None."""
     try:
         note = json.loads((plan.folder / NOTE).read_text(encoding="utf-8"))
-        same = note["stamp"] == stamp and note["files"] == _files(plan) and _index(plan).is_file()
-        return Publication(index=_index(plan), problems=tuple(note["problems"])) if same else None
+        same = note["stamp"] == _stamp(plan, publication) and note["files"] == _files(plan)
+        if not same or not _index(plan).is_file():
+            return None
+        return StandingPublication(index=_index(plan), problems=tuple(note["problems"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def note_publication(plan: Plan, stamp: str, problems: tuple[str, ...]) -> None:
+def note_publication(plan: Plan, publication: Publication, problems: tuple[str, ...]) -> None:
     """Write down what has just been published, and from what."""
+    stamp = _stamp(plan, publication)
     note = {"stamp": stamp, "problems": list(problems), "files": _files(plan)}
     write_whole(plan.folder / NOTE, json.dumps(note, indent=1, ensure_ascii=False) + "\n")
+
+
+def _stamp(plan: Plan, publication: Publication) -> str:
+    """Return one SHA-256 over all that the pages of a plan's folder are made from."""
+    choice = f"{publication.formats} {publication.renderer}"
+    digest = hashlib.sha256(f"{choice} {hash_evalkit()} {sorted(library_versions().items())}\n".encode())
+    for path in _sources(plan):
+        digest.update(f"{path.as_posix()} {hash_file(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def _index(plan: Plan) -> Path:

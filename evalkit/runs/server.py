@@ -22,8 +22,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from evalkit.runs.groups import SCRATCH_VARIABLE, die_with_parent, kill_group, kill_groups
-from evalkit.runs.kernels import WORKER_GRACE, Receipt, become_worker, hung_receipt, run_notebook
-from evalkit.runs.plan import NotebookRun
+from evalkit.runs.kernels import WORKER_GRACE, Receipt, become_worker, hung_receipt
+from evalkit.runs.pages import Job, run_job
 
 if TYPE_CHECKING:
     from evalkit.dictionary import DataDictionary
@@ -52,6 +52,12 @@ PRELOADED = (
     "evalkit.views",
     "evalkit.readers",
     "evalkit.runs.engines",
+    "evalkit.runs.guard",
+    "evalkit.publish",
+    "evalkit.disclosure.scan",
+    "pypandoc",
+    "typst",
+    "pypdfium2",
 )
 OPTIONAL = ("hypothesis.strategies",)  # pandera takes it where it is found
 
@@ -143,10 +149,11 @@ class _Server:
                     os.kill(worker.process, signal.SIGINT)
             return
         ticket, run, root, time_limit, warm = asked
-        _read_ahead(run.parameters.get("network", ""), root)
+        if run.terms is not None:
+            _read_ahead(run.terms.network, root)
         self._start(ticket, run, root=root, time_limit=time_limit, warm=warm)
 
-    def _start(self, ticket: int, run: NotebookRun, *, root: Path, time_limit: float, warm: bool) -> None:
+    def _start(self, ticket: int, run: Job, *, root: Path, time_limit: float, warm: bool) -> None:
         here, there = Pipe(duplex=False)
         server = os.getpid()
         process = os.fork()
@@ -156,7 +163,7 @@ class _Server:
                 die_with_parent(server)
                 for pipe in (self.connection, here, *self.workers):
                     pipe.close()
-                there.send(run_notebook(run, root=root, time_limit=time_limit, warm=warm))
+                there.send(run_job(run, root=root, time_limit=time_limit, warm=warm))
             finally:
                 os._exit(0)
         there.close()
