@@ -1,10 +1,12 @@
 """What a run has written is looked through before it stands: it holds nothing its audience may not see."""
 
+import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit.runs.groups import SCRATCH_VARIABLE
 from evalkit.runs.plan import NotebookRun, Terms
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ def leaks_of(run: NotebookRun, text: str, written: Iterable[Path], *, root: Path
     if run.terms is None or run.terms.audience == UNGUARDED_AUDIENCE:
         return []
     scanner = scanner_of(run.terms, root=root, outputs=run.folder.parent)
-    with tempfile.TemporaryDirectory(prefix="evalkit-") as folder:
+    # in the batch's own folder, which goes even where this process is killed
+    with tempfile.TemporaryDirectory(dir=os.environ.get(SCRATCH_VARIABLE)) as folder:
         copy = Path(folder) / run.output.relative_to(run.folder.parent)
         copy.parent.mkdir(parents=True)
         copy.write_text(text, encoding="utf-8")

@@ -102,8 +102,12 @@ def main(descriptor: int) -> NoReturn:
     )
     gc.collect()
     gc.freeze()
-    connection.send(hello)
-    _Server(connection).serve()
+    server = _Server(connection)
+    try:
+        connection.send(hello)
+    except OSError:  # who started it is gone already
+        server.end()
+    server.serve()
 
 
 class _Server:
