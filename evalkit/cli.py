@@ -65,6 +65,16 @@ KernelOption = Annotated[
     str,
     typer.Option("--kernel", metavar="KIND", help="warm (imports once) or plain (a kernel for each)."),
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="ADDRESS", help="A Dask scheduler, such as tcp://host:8786."),
+]
+ShareOption = Annotated[
+    str | None,
+    typer.Option(
+        "--share", metavar="URL", help="For a cluster that does not see this folder; fsspec's kind."
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run also what is up to date.")]
 
 
@@ -137,10 +147,14 @@ def run(
     jobs: JobsOption = None,
     time_limit: LimitOption = None,
     kernel: KernelOption = "warm",
+    cluster: ClusterOption = None,
+    share: ShareOption = None,
     force: ForceOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Run what is not up to date, then publish."""
+    if share and not cluster:
+        raise typer.BadParameter("it goes with --cluster ADDRESS", param_hint="--share")
     if kernel not in KERNELS:
         raise typer.BadParameter(f"{kernel!r}; use one of {', '.join(KERNELS)}", param_hint="--kernel")
     home = _open(workspace)
@@ -154,6 +168,8 @@ def run(
         jobs=jobs,
         time_limit=time_limit,
         warm=kernel == "warm",
+        cluster=cluster,
+        share=share or "",
         force=force,
     )
 
@@ -255,9 +271,12 @@ def _run_and_publish(
     jobs: int | None = None,
     time_limit: float | None = None,
     warm: bool = True,
+    cluster: str | None = None,
+    share: str = "",
     force: bool = False,
 ) -> None:
     from evalkit.progress import progress_of
+    from evalkit.runs.cluster import ClusterPool
     from evalkit.runs.execute import NOTEBOOK_TIME_LIMIT, run_plan
     from evalkit.runs.network import plan_network, prepare_data
     from evalkit.runs.pages import Publication
@@ -267,6 +286,7 @@ def _run_and_publish(
     prepare_data(workspace, plan)
     publication = Publication()
     standing = standing_publication(plan, publication)
+    pool = ClusterPool(plan, address=cluster, share=share, jobs=jobs, warm=warm) if cluster else None
     with progress_of(plan) as tell:
         report = run_plan(
             plan,
@@ -274,6 +294,7 @@ def _run_and_publish(
             time_limit=time_limit or NOTEBOOK_TIME_LIMIT,
             force=force,
             warm=warm,
+            pool=pool,
             publication=publication if standing is None else replace(publication, stands=True),
             tell=tell,
         )

@@ -1,14 +1,15 @@
 """A batch's notebooks on the workers of a Dask cluster.
 
 Dask chooses the worker, and starts a task again whose worker is gone; what has run and what is lost the
-receipts say, not Dask. This process fetches what the workers made, and alone writes records.
+receipts say, not Dask. This process fetches what the workers made, and alone writes records. Pages are made
+on this machine, which has the renderer.
 """
 
 import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,11 @@ from uuid import uuid4
 
 from evalkit.errors import RunError, raise_together
 from evalkit.runs.cluster_worker import TOKEN, end_batch, greet, interrupt_batch, run_on_worker
+from evalkit.runs.execute import core_count
 from evalkit.runs.kernels import Receipt
+from evalkit.runs.pages import Job, PageRun
 from evalkit.runs.plan import NotebookRun, Plan
-from evalkit.runs.pool import LostWorker
+from evalkit.runs.pool import LostWorker, WarmPool
 from evalkit.runs.record import hash_evalkit, library_versions
 from evalkit.runs.share import (
     ClusterJob,
@@ -70,6 +73,8 @@ class ClusterPool:
         self.batch = uuid4().hex
         self.folder = plan.root / "outputs" / BATCHES / self.batch
         self.place = f"{self.url}/evalkit-{self.batch}" if share else str(self.folder)
+        self.here = WarmPool(jobs=core_count())
+        self.printers = ThreadPoolExecutor(self.here.jobs)
         self.attempts: Counter[NotebookRun] = Counter()
         self.under_way: dict[Future[Receipt], Any] = {}
         self.kept: set[str] = set()
@@ -98,7 +103,7 @@ class ClusterPool:
             self._sweep()
             self.folder.mkdir(parents=True)
             (self.folder / SHARE_NOTE).write_text(self.place if self.url else "", encoding="utf-8")
-            self.share.write(TOKEN, self.batch.encode())
+            self._put(lambda: self.share.write(TOKEN, self.batch.encode()))
             self._greet()
         except BaseException as trouble:
             self.__exit__(type(trouble), trouble, None)
@@ -115,11 +120,15 @@ class ClusterPool:
             with suppress(OSError):
                 self.folder.parent.rmdir()
 
-    def submit(self, run: NotebookRun, *, root: Path, time_limit: float) -> Future[Receipt]:
+    def submit(self, run: Job, *, root: Path, time_limit: float) -> Future[Receipt]:
         """Queue a run; its future raises LostWorker where the worker that ran it is gone."""
+        if isinstance(run, PageRun):
+            return self.printers.submit(
+                lambda: self.here.submit(run, root=root, time_limit=time_limit).result()
+            )
         files, identity = needed_files(self.plan, run)
         if self.url:
-            self._send(files)
+            self._put(lambda: self._send(files))
         job = ClusterJob(
             batch=self.batch,
             attempt=self.attempts[run],
@@ -143,12 +152,15 @@ class ClusterPool:
 
     def interrupt(self) -> None:
         """Have every run save what it has, and none start."""
+        self.here.interrupt()
         self._tell(interrupt_batch)
 
     def kill(self) -> None:
         """End every run, and all that the workers hold for this batch."""
         with self.placing:
             self.closed = True
+        self.printers.shutdown(wait=False, cancel_futures=True)
+        self.here.kill()
         tasks = list(self.under_way.values())
         if self.client.status == "running":
             self.client.cancel(tasks, force=True)
@@ -201,6 +213,16 @@ class ClusterPool:
             job.run.failed.unlink(missing_ok=True)
         if job.run.overflow.relative_to(job.root).as_posix() not in outcome.outputs:
             job.run.overflow.unlink(missing_ok=True)
+
+    def _put(self, put: Callable[[], None]) -> None:
+        try:
+            put()
+        except RunError:
+            raise
+        except Exception as trouble:
+            raise RunError(
+                f"{self.place}: cannot write there ({type(trouble).__name__}: {trouble})"
+            ) from trouble
 
     def _send(self, files: Mapping[str, str]) -> None:
         for name, sha256 in files.items():

@@ -72,7 +72,9 @@ async def interrupt_batch(batch: str) -> None:
 
 async def end_batch(batch: str) -> None:
     """End all that this worker runs for a batch, and hold nothing of it."""
-    await asyncio.to_thread(_end, batch)
+    with _registry:
+        _stopping.add(batch)
+    await asyncio.to_thread(_let_go, batch)
 
 
 def run_on_worker(job: ClusterJob) -> bytes:
@@ -121,7 +123,7 @@ def _run_once(job: ClusterJob, *, is_wanted: Callable[[], bool], threads: int) -
     except OSError as trouble:
         return write_outcome(_not_run(f"the worker on {platform.node()}: {trouble}"))
     except _Unwanted:
-        _end(job.batch)
+        _let_go(job.batch)
         return write_outcome(_not_run("the run was stopped from outside"))
 
 
@@ -169,9 +171,8 @@ def _hold(job: ClusterJob, *, threads: int) -> "_Held | None":
         return _held.setdefault(job.batch, _Held(warm=job.warm, threads=threads))
 
 
-def _end(batch: str) -> None:
+def _let_go(batch: str) -> None:
     with _registry:
-        _stopping.add(batch)
         held = _held.pop(batch, None)
     if held is not None:
         held.close()
