@@ -1,9 +1,14 @@
-"""A workspace of tiny notebooks that need no evalkit inside, so that a run costs a kernel and little more."""
+"""Tiny notebooks that need no evalkit inside, and one warm server for all tests that need none of its own."""
 
+import os
+import sys
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from evalkit.runs.pool import WarmPool
 
 PARAMETERS = 'network = "demo"\naudience = "public"\ndata = ""'
 SITE_PARAMETERS = PARAMETERS + '\nsite_id = "alder-park"'
@@ -31,3 +36,56 @@ def write_notebook(path: Path, *cells: str, parameters: str | None = SITE_PARAME
 @pytest.fixture(name="write_notebook", scope="session")
 def _write_notebook():
     return write_notebook
+
+
+class _LastingPool(WarmPool):
+    """Goes on from batch to batch, so that the imports are paid once."""
+
+    def __exit__(self, *exception):
+        pass
+
+
+@pytest.fixture(name="warm_pool", scope="session")
+def _warm_pool():
+    if sys.platform != "linux":
+        pytest.skip("a fork is safe on Linux only")
+    pool = _LastingPool(jobs=2)
+    with pytest.MonkeyPatch.context() as patch:
+        # seeing it, a kernel leaves the file descriptors alone
+        patch.delenv("PYTEST_CURRENT_TEST", raising=False)
+        pool.start()
+    yield pool
+    pool.kill()
+
+
+def _is_gone(process):
+    """Wait a little: a killed orphan keeps its number until the first process has taken note of its end."""
+    for _ in range(100):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.fixture(name="is_gone", scope="session")
+def _is_gone_fixture():
+    return _is_gone
+
+
+@pytest.fixture(name="processes_of", scope="session")
+def _processes_of():
+    """Find the processes whose environment names a folder as the one for temporary files."""
+
+    def find(folder):
+        found = []
+        for place in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if f"TMPDIR={folder}\0".encode() in place.read_bytes():
+                    found.append(int(place.parent.name))
+            except OSError:
+                continue
+        return found
+
+    return find

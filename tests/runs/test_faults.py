@@ -56,18 +56,6 @@ def _batch(root, *, kind="warm"):
     )
 
 
-def _processes_of(root):
-    """Find the processes whose environment names this test's folder."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if f"TMPDIR={root / 'tmp'}".encode() in place.read_bytes():
-                found.append(int(place.parent.name))
-        except OSError:
-            continue
-    return found
-
-
 def _outcome(root):
     paths = [path for path in (root / "outputs" / "demo").rglob("*") if path.is_file()]
     return {
@@ -93,7 +81,7 @@ def _check_nothing_is_torn(root):
     ],
 )
 def test_kill_9_at_any_moment_tears_nothing_and_the_resumed_run_ends_with_the_same_bytes(
-    tmp_path, write_notebook, kind, times
+    tmp_path, write_notebook, processes_of, kind, times
 ):
     for name in ("1_first", "2_second"):
         cell = f"name = {name!r}\n{SAVES}"
@@ -115,9 +103,9 @@ def test_kill_9_at_any_moment_tears_nothing_and_the_resumed_run_ends_with_the_sa
         batch.communicate()
         _check_nothing_is_torn(tmp_path)
         deadline = time.monotonic() + 15
-        while _processes_of(tmp_path) and time.monotonic() < deadline:
+        while processes_of(tmp_path / "tmp") and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert _processes_of(tmp_path) == []
+        assert processes_of(tmp_path / "tmp") == []
         assert [path.name for path in (tmp_path / "tmp").iterdir() if path.name.startswith("evalkit-")] == []
     said, _ = _batch(tmp_path, kind=kind).communicate(timeout=120)
     assert set(said.split()) <= {"done", "up", "to", "date"}
@@ -138,29 +126,33 @@ def _small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_full_disk_is_told_by_file_and_room_and_earlier_outputs_stay(small_disk, write_notebook):
+def test_a_full_disk_is_told_by_file_and_room_and_earlier_outputs_stay(small_disk, write_notebook, warm_pool):
     write_notebook(small_disk / "notebooks" / "site" / "1_first.ipynb", "print('small')")
     path = write_notebook(small_disk / "notebooks" / "site" / "2_long.ipynb", "print('small')")
     plan = plan_runs(small_disk, network_id="demo", site_ids=["a"])
-    assert run_plan(plan, jobs=1).problems == ()
+    assert run_plan(plan, pool=warm_pool).problems == ()
     before = plan.runs[0].output.read_bytes()
     write_notebook(path, "print('x' * 4_000_000)")
-    rows = run_plan(plan, jobs=1).rows
+    rows = run_plan(plan, pool=warm_pool).rows
     assert [row.status for row in rows] == ["up to date", "failed"]
     assert "cannot save 2_long.ipynb: No space left on device; it takes 4.0 MB" in rows[1].error
     assert plan.runs[0].output.read_bytes() == before
     assert list(small_disk.rglob("*.partial")) == []
     write_notebook(path, "print('small again')")
-    assert [row.status for row in run_plan(plan, jobs=1).rows] == ["up to date", "done"]
+    assert [row.status for row in run_plan(plan, pool=warm_pool).rows] == ["up to date", "done"]
 
 
-def test_output_without_end_is_cut_with_a_note_and_stands_whole_beside_the_notebook(tmp_path, write_notebook):
+@pytest.mark.parametrize("kind", ["warm", "plain"])
+def test_output_without_end_is_cut_with_a_note_and_stands_whole_beside_the_notebook(
+    request, tmp_path, write_notebook, kind
+):
+    pool = request.getfixturevalue("warm_pool") if kind == "warm" else None
     cells = ["for n in range(60): print(str(n).zfill(1_000_000)[:999_999])", "print('after')"]
     write_notebook(tmp_path / "notebooks" / "site" / "1_flood.ipynb", *cells)
     plan = plan_runs(tmp_path, network_id="demo", site_ids=["a"])
-    assert run_plan(plan, jobs=1).problems == ()
+    assert run_plan(plan, jobs=1, warm=False, pool=pool).problems == ()
     run = plan.runs[0]
-    assert run.output.stat().st_size < 55_000_000
+    assert 50_000_000 < run.output.stat().st_size < 51_000_000
     outputs = nbformat.read(run.output, as_version=4).cells[3].outputs
     assert "more than 50,000,000 characters. The whole is in 1_flood.output.txt." in outputs[1].text
     assert run.overflow.stat().st_size == 60 * 1_000_000 + len("after\n")

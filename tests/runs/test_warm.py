@@ -1,9 +1,7 @@
 """What a forked shell puts into a notebook is, byte for byte, what a Jupyter kernel puts there."""
 
-import os
 import shutil
 import sys
-import time
 from pathlib import Path
 
 import nbformat
@@ -58,11 +56,11 @@ def _outcome(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-def _run_both(plan):
+def _run_both(plan, warm_pool):
     found = []
-    for warm in (False, True):
+    for pool in (None, warm_pool):
         shutil.rmtree(plan.folder, ignore_errors=True)
-        report = run_plan(plan, warm=warm)
+        report = run_plan(plan, warm=False, pool=pool)
         assert report.problems == ()
         assert report.note == ""
         found.append(_outcome(plan.folder))
@@ -70,11 +68,11 @@ def _run_both(plan):
 
 
 @linux
-def test_every_kind_of_output_is_the_same_as_from_a_kernel(tmp_path, write_notebook, monkeypatch):
+def test_every_kind_of_output_is_the_same_as_from_a_kernel(tmp_path, write_notebook, warm_pool, monkeypatch):
     # seeing it, a kernel leaves the file descriptors alone
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
     write_notebook(tmp_path / "notebooks" / "site" / "1_kinds.ipynb", *CELLS.values())
-    plain, warm = _run_both(plan_runs(tmp_path, network_id="demo", site_ids=["a"]))
+    plain, warm = _run_both(plan_runs(tmp_path, network_id="demo", site_ids=["a"]), warm_pool)
     name = "a/notebooks/1_kinds.ipynb"
     cells = [nbformat.reads(found[name].decode(), as_version=4).cells[3:] for found in (plain, warm)]
     for what, from_kernel, from_fork in zip(CELLS, *cells, strict=True):
@@ -101,14 +99,14 @@ def _demonstration(tmp_path, chosen):
         pytest.param({}, id="all", marks=pytest.mark.slow),
     ],
 )
-def test_the_demonstration_is_the_same_text_and_pictures_as_from_kernels(tmp_path, chosen):
-    plain, warm = _run_both(_demonstration(tmp_path, chosen))
+def test_the_demonstration_is_the_same_text_and_pictures_as_from_kernels(tmp_path, warm_pool, chosen):
+    plain, warm = _run_both(_demonstration(tmp_path, chosen), warm_pool)
     assert sorted(warm) == sorted(plain)
     assert [name for name in plain if warm[name] != plain[name]] == []
 
 
 @linux
-def test_forks_share_no_random_numbers_and_nothing_that_a_notebook_set(tmp_path, write_notebook):
+def test_forks_share_no_random_numbers_and_nothing_that_a_notebook_set(tmp_path, write_notebook, warm_pool):
     write_notebook(
         tmp_path / "notebooks" / "site" / "1_draw.ipynb",
         "import os, random, sys, numpy as np, pandas as pd\n"
@@ -116,7 +114,7 @@ def test_forks_share_no_random_numbers_and_nothing_that_a_notebook_set(tmp_path,
         "pd.left_here = os.environ['LEFT'] = 'x'",
     )
     plan = plan_runs(tmp_path, network_id="demo", site_ids=["a", "b"])
-    assert run_plan(plan, jobs=1).problems == ()
+    assert run_plan(plan, pool=warm_pool).problems == ()
     values = [
         nbformat.read(run.output, as_version=4).cells[3].outputs[0]["data"]["text/plain"] for run in plan.runs
     ]
@@ -127,14 +125,15 @@ def test_forks_share_no_random_numbers_and_nothing_that_a_notebook_set(tmp_path,
 
 
 @linux
-def test_a_program_that_a_good_notebook_left_running_is_ended(tmp_path, write_notebook):
+def test_a_program_that_a_good_notebook_left_running_is_ended(tmp_path, write_notebook, warm_pool, is_gone):
     write_notebook(
         tmp_path / "notebooks" / "site" / "1_leave.ipynb",
         "import subprocess\nchild = subprocess.Popen(['sleep', '3600'])\n"
         "_ = open('left.pid', 'w').write(str(child.pid))",
     )
-    assert run_plan(plan_runs(tmp_path, network_id="demo", site_ids=["a"]), jobs=1).problems == ()
-    _wait_until_gone(int((tmp_path / "left.pid").read_text()))
+    plan = plan_runs(tmp_path, network_id="demo", site_ids=["a"])
+    assert run_plan(plan, pool=warm_pool).problems == ()
+    assert is_gone(int((tmp_path / "left.pid").read_text()))
 
 
 def test_without_a_warm_server_kernels_are_used_and_the_reason_is_told(tmp_path, write_notebook, monkeypatch):
@@ -159,13 +158,3 @@ def test_nothing_is_started_where_nothing_is_to_do(tmp_path, write_notebook, mon
     assert run_plan(plan, jobs=1, warm=False).problems == ()
     monkeypatch.setattr(evalkit.runs.pool.WarmPool, "_start", lambda self: pytest.fail("it was started"))
     assert [row.status for row in run_plan(plan).rows] == ["up to date"]
-
-
-def _wait_until_gone(process):
-    for _ in range(100):
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    pytest.fail(f"process {process} is still there")
