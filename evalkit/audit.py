@@ -13,7 +13,7 @@ from evalkit.errors import EvalkitError
 from evalkit.indicators import IndicatorTable
 from evalkit.parameters import AUDIENCES, Network, Site
 from evalkit.results import read_result
-from evalkit.views import data_agreements, open_sources, read_site_table, with_evidence
+from evalkit.site_data import data_agreements, open_sources, read_site_table, with_evidence
 from evalkit.workspace import Workspace
 
 

@@ -34,6 +34,7 @@ FLOORS = {
     "synthesis": 4,
     "workspace": 5,
     "batch_cache": 5,
+    "site_data": 5,
     "views": 5,
     "audit": 5,
     "runs": 5,

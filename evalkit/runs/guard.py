@@ -51,7 +51,8 @@ def scanner_of(terms: Terms, *, root: Path, outputs: Path) -> "Scanner":
 
     from evalkit.checks import KEY
     from evalkit.disclosure import Scanner
-    from evalkit.views import read_declared, withheld_from
+    from evalkit.site_data import read_declared
+    from evalkit.views import withheld_from
 
     home, declared = read_declared(root, terms.network)
     # a site that has left nothing can give nothing away to what rests on several

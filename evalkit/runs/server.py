@@ -219,7 +219,7 @@ def _draw_once() -> None:
 def _read_ahead(network: str, root: Path) -> None:
     """Read a network's parameters for all forks; what is wrong with them the notebooks will say."""
     from evalkit.errors import EvalkitError
-    from evalkit.views import read_declared
+    from evalkit.site_data import read_declared
     from evalkit.workspace import find_workspace
 
     with suppress(EvalkitError, OSError):

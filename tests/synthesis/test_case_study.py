@@ -230,7 +230,7 @@ def test_the_case_of_o_connell_high_gives_the_worked_numbers():
     if not data.is_dir():
         pytest.skip("the EDFacts files are not beside this checkout")
     from evalkit.its import turn_the_curve
-    from evalkit.views import read_site_table
+    from evalkit.site_data import read_site_table
     from evalkit.workspace import find_workspace
 
     home = find_workspace(root)
