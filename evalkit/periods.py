@@ -2,9 +2,10 @@
 
 import re
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 PATTERNS = {
     "year": re.compile(r"^\d{4}$"),
@@ -40,12 +41,15 @@ def is_period_of(text: str, frequency: str) -> bool:
     return bool(PATTERNS["year" if frequency == "school_year" else frequency].match(text))
 
 
-def to_period(text: str, frequency: str) -> pd.Period:
+def to_period(text: str, frequency: str) -> "pd.Period":
     """Make the pandas Period; a school year is the year in which it ends."""
+    # not at the top: to read parameters, and to find that nothing is to do, takes no pandas
+    import pandas as pd
+
     return pd.Period(text.replace("-Q", "Q"), freq=PANDAS_FREQUENCY[frequency])
 
 
-def from_period(period: pd.Period) -> str:
+def from_period(period: "pd.Period") -> str:
     """Write a pandas Period as ISO text."""
     return str(period).replace("Q", "-Q") if "Q" in str(period) else str(period)
 

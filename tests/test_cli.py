@@ -73,9 +73,10 @@ def test_version_is_printed(capsys):
     assert capsys.readouterr().out == f"evalkit {__version__}\n"
 
 
-def test_help_loads_nothing_heavy():
+@pytest.mark.parametrize("arguments", [["--help"], ["status", "--network", "demo"]])
+def test_what_computes_nothing_loads_nothing_heavy(arguments):
     program = (
-        "import sys; from evalkit.cli import main; main(['--help']); "
+        f"import sys; from evalkit.cli import main; main({arguments!r}); "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     said = subprocess.run(
