@@ -1,25 +1,24 @@
-"""What an attacker can work out: the range of each hidden count over all tables that fit what is shown.
+"""The cells of one site, population and period, with all their indicators, as numbers published together.
 
-The attacker knows the rule, what the marks mean, and every way in which cells add up. Blocks (one
-indicator, site, population and period) are independent of one another, so the questions of many go into
-one linear program.
+Two indicators that count the same number of persons in a group count, for all that a reader knows, the same
+persons: that number is one, and it is hidden in both or in neither.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, sparse
 
-from evalkit.disclosure.links import CellName, Link
+from evalkit.disclosure.links import CellName, holding, is_grand_total, links_between
+from evalkit.disclosure.system import Flags, Floats, Ints, System, any_table
 from evalkit.errors import DataError
 
-Floats = NDArray[np.float64]
-
-LARGEST_PROGRAM = 4_000  # variables in one linear program; above it the solver slows more than in proportion
-NO_END = 1e6  # persons; stands for an upper end that nothing shown gives
+PROTECTED_WIDTH = 5.0  # persons between the ends of the range an attacker is left with
+RANGE_WIDTH = 4.0  # persons, for a count that is shown as a range and so is known to be small
+EMPTY_LOSS = 10  # persons; to hide an empty group loses as much as to hide the smallest that may be shown
+RANGE_LOSS = 0.5  # of what hiding a count loses, where only a range of it could be shown
 
 
 class State(IntEnum):
@@ -31,215 +30,197 @@ class State(IntEnum):
     HIDDEN = 3  # both hidden: a small group, or to protect another cell
 
 
-@dataclass
+@dataclass(frozen=True)
 class Block:
-    """The cells of one indicator, site, population and period, and how each is shown.
+    """The cells of one site, population and period, and how the rule by itself shows each.
 
     Attributes
     ----------
-    n, x : persons and persons counted (NaN: a mean has none, or the source does not say), one for each cell
+    indicator : of each cell
+    n, x : persons and persons counted (NaN: a mean has none, or the source does not say)
     least, most : bounds of x that the shown range gives
-    state : `State` of each cell; changes while cells to hide are chosen
-    may_be_empty : for all that the marks tell, the hidden group may have nobody in it
-    exact_n, exact_x, short_n, short_x : sums that hold, and sums whose parts leave some persons out
+    state : `State` of each cell by itself
     has_complement : whether n − x counts persons (not so where x counts events)
-    counts_matter : whether there are counts at all (a mean has only n)
+    is_rate : whether there are counts at all (a mean has only n)
+    is_missing : nobody knows the cell, so that there is nothing to hide; n and x are 0
     """
 
+    indicator: NDArray[np.object_]
     names: tuple[CellName, ...]
     n: Floats
     x: Floats
     least: Floats
     most: Floats
-    state: NDArray[np.int64]
-    may_be_empty: NDArray[np.bool_]
-    exact_n: Sequence[Link]
-    exact_x: Sequence[Link]
-    short_n: Sequence[Link]
-    short_x: Sequence[Link]
-    has_complement: bool
-    counts_matter: bool
-
-    @property
-    def n_unknown(self) -> NDArray[np.bool_]:
-        """Cells whose number of persons is hidden."""
-        return np.equal(self.state, State.HIDDEN)
-
-    @property
-    def x_unknown(self) -> NDArray[np.bool_]:
-        """Cells whose count is not shown exactly."""
-        return np.not_equal(self.state, State.SHOWN) & np.bool_(self.counts_matter)
-
-    def leave_out_uncertain_sums(self) -> None:
-        """Forget the sums that a source's own hidden cells may contradict."""
-        self.exact_n = [link for link in self.exact_n if not np.isnan(self.n[list(link.cells)]).any()]
-        self.exact_x = [link for link in self.exact_x if not np.isnan(self.x[list(link.cells)]).any()]
+    state: Ints
+    has_complement: Flags
+    is_rate: Flags
+    is_missing: Flags
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """A hidden number: persons ("n"), those counted ("x") or those not counted ("rest") of one cell."""
+class LinkedBlock:
+    """A block as a system of numbers; `persons`, `counts` are the marks of each cell's n and x (−1: none)."""
 
-    block: int
-    cell: int
-    what: str
+    block: Block
+    system: System
+    persons: Ints
+    counts: Ints
+
+    def states(self, hidden: Flags) -> Ints:
+        """Say how each cell is shown once these marks are hidden."""
+        count_hidden = hidden[self.counts] & (self.counts >= 0)
+        state = np.where(count_hidden, State.COUNT_HIDDEN, self.block.state)
+        return np.where(hidden[self.persons], State.HIDDEN, state).astype(np.int64)
 
 
-def feasible_ranges(blocks: Sequence[Block], quantities: Sequence[Quantity]) -> tuple[Floats, Floats]:
-    """Find the least and the greatest value of each quantity over all tables consistent with what is shown.
+def linked(block: Block) -> LinkedBlock:
+    """Write a block as its numbers n, x and n − x ("rest") and the sums that hold for them."""
+    places = _Places.of(block)
+    try:
+        sums = places.sums(block, uncertain=True)
+        system = _completed(_system(block, places, *sums))
+    except DataError:  # cells that a source hid contradict the sums, so these do not hold for them
+        sums = places.sums(block, uncertain=False)
+        system = _completed(_system(block, places, *sums))
+    return LinkedBlock(block, system, places.persons, places.counts)
 
-    Returns
-    -------
-    Two arrays, one value a quantity; one that nothing shown bounds ends at `NO_END`.
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the numbers of each cell stand (−1: it has none): persons first, then counts, then rests."""
+
+    persons: Ints
+    counts: Ints
+    rest: Ints
+    size: int
+
+    @classmethod
+    def of(cls, block: Block) -> "_Places":
+        same: dict[Hashable, int] = {}
+        keys = [
+            (name, float(n)) if n > 0 else cell
+            for cell, (name, n) in enumerate(zip(block.names, block.n, strict=True))
+        ]
+        persons = np.array([same.setdefault(key, len(same)) for key in keys], dtype=np.int64)
+        counts, rest = np.full(persons.size, -1), np.full(persons.size, -1)
+        both = block.is_rate & block.has_complement
+        counts[block.is_rate] = len(same) + np.arange(block.is_rate.sum())
+        rest[both] = len(same) + block.is_rate.sum() + np.arange(both.sum())
+        return cls(persons, counts, rest, len(same) + int(block.is_rate.sum() + both.sum()))
+
+    def laid_out(self, persons: Floats, counts: Floats, rest: Floats) -> Floats:
+        """Put a value of each cell where its number stands."""
+        values = np.zeros(self.size)
+        for place, own in ((self.persons, persons), (self.counts, counts), (self.rest, rest)):
+            values[place[place >= 0]] = own[place >= 0]
+        return values
+
+    def marked(self, persons: Floats | Flags, counts: Floats | Flags) -> Floats:
+        """Add up over each mark what its cells give; a rest has the mark of its count."""
+        has_count = self.counts >= 0
+        marks = np.concatenate([self.persons, self.counts[has_count]])
+        size = int(marks.max(initial=-1)) + 1
+        weights = np.concatenate([persons, counts[has_count]]).astype(np.float64)
+        return np.bincount(marks, weights=weights, minlength=size).astype(np.float64)
+
+    def sums(self, block: Block, *, uncertain: bool) -> tuple[Floats, Floats]:
+        """Write every sum as a row over the numbers: those that hold, and those whose parts leave some out.
+
+        Parameters
+        ----------
+        uncertain : also those with a cell whose number the source does not say
+        """
+        exact: list[tuple[Ints, list[int]]] = []
+        short: list[tuple[Ints, list[int]]] = []
+        for indicator in dict.fromkeys(block.indicator):
+            cells = np.flatnonzero(block.indicator == indicator)
+            n, x = block.n[cells], block.x[cells]
+            links = links_between(tuple(block.names[cell] for cell in cells))
+            exact_n, short_n = holding(links, n)
+            exact_x, short_x = holding(links, x) if block.is_rate[cells[0]] else ([], [])
+            has_rest = block.is_rate[cells[0]] and block.has_complement[cells[0]]
+            exact_rest = [link for link in exact_x if link in exact_n] if has_rest else []
+            for place, found, into in (
+                (self.persons, exact_n, exact),
+                (self.counts, exact_x, exact),
+                (self.rest, exact_rest, exact),
+                (self.persons, short_n, short),
+                (self.counts, short_x, short),
+            ):
+                values = n if place is self.persons else x
+                into += [
+                    (place, [int(cells[at]) for at in link.cells])
+                    for link in found
+                    if uncertain or not np.isnan(values[list(link.cells)]).any()
+                ]
+        return self._rows(exact), self._rows(short)
+
+    def _rows(self, sums: Iterable[tuple[Ints, list[int]]]) -> Floats:
+        rows: dict[bytes, Floats] = {}
+        for place, (total, *parts) in sums:
+            row = np.zeros(self.size)
+            row[place[total]] -= 1
+            np.add.at(row, place[parts], 1)
+            rows[row.tobytes()] = row  # the same persons may add up in two indicators
+        return np.array(list(rows.values())).reshape(len(rows), self.size)
+
+
+def _system(block: Block, places: _Places, exact: Floats, short: Floats) -> System:
+    n, x, state = block.n, block.x, block.state
+    total = np.array([is_grand_total(name) for name in block.names])
+    empty, is_range, small = n == 0, state == State.RANGE, state == State.HIDDEN
+    both, rates = np.flatnonzero(places.rest >= 0), places.counts >= 0
+    ties = np.zeros((both.size, places.size))
+    at = np.arange(both.size)
+    ties[at, places.persons[both]] = 1
+    ties[at, places.counts[both]] = ties[at, places.rest[both]] = -1
+    least, most = np.where(is_range, block.least, x), np.where(is_range, block.most, x)
+    nothing = np.zeros(n.size)
+    loss = np.log1p(np.where(empty, EMPTY_LOSS, np.nan_to_num(n)))
+    first = places.marked(small, small) > 0
+    kept = total | block.is_missing
+    return System(
+        value=places.laid_out(n, x, n - x),
+        shown_low=places.laid_out(n, least, n - most),
+        shown_high=places.laid_out(n, most, n - least),
+        hidden_low=places.laid_out(np.where(np.isnan(n) | empty, 0, 1), nothing, nothing),
+        hidden_high=np.full(places.size, 2 * float(np.nansum(n)) + 1000),
+        mark=np.concatenate([np.arange(places.size - both.size), places.counts[both]]),
+        equal=np.vstack([exact, ties]),
+        below=short,
+        slack=np.zeros(len(short)),
+        wanted=np.full(places.size, PROTECTED_WIDTH),
+        wanted_shown=places.laid_out(
+            nothing, np.where(is_range, np.minimum(RANGE_WIDTH, most - least), 0), nothing
+        ),
+        asked_by=np.concatenate([np.arange(places.size - both.size), places.persons[both]]),
+        first=first,
+        never=(places.marked(kept | empty, kept | empty) > 0) & ~first,
+        last=(places.marked(empty & ~kept, empty & ~kept) > 0) & ~first,
+        hidden_low_last=np.zeros(places.size),
+        loss=np.where(first, 0, places.marked(loss, np.where(is_range, RANGE_LOSS, 1) * loss)),
+        implied=np.stack([places.persons[rates], places.counts[rates]], axis=1),
+    )
+
+
+def _completed(system: System) -> System:
+    """Put in the place of numbers that nobody gave some that fit; all that is asked are their ranges.
 
     Raises
     ------
-    DataError : no table is consistent with what is shown, so the table contradicts itself.
+    DataError : none fit.
     """
-    systems = {at: _system(blocks[at]) for at in {item.block for item in quantities}}
-    objectives = [systems[item.block].objective(item) for item in quantities]
-    wanted = [
-        (systems[item.block], sign * objective)
-        for item, objective in zip(quantities, objectives, strict=True)
-        for sign in (1.0, -1.0)
-    ]
-    answers = _optima(wanted)
-    low = [objective @ answer for objective, answer in zip(objectives, answers[0::2], strict=True)]
-    high = [objective @ answer for objective, answer in zip(objectives, answers[1::2], strict=True)]
-    return np.array(low, dtype=np.float64), np.array(high, dtype=np.float64)
-
-
-def witnessed_widths(blocks: Sequence[Block], quantities: Sequence[Quantity], *, tables: int = 6) -> Floats:
-    """Give a width that each quantity's range has at least, from a few consistent tables of each block.
-
-    Far quicker than `feasible_ranges`: where the witnesses already lie far enough apart, no exact answer is
-    needed. The tables are the ends of the block in `tables` fixed, arbitrary directions.
-    """
-    systems = {at: _system(blocks[at]) for at in sorted({item.block for item in quantities})}
-    wanted = [
-        (system, np.random.default_rng(direction // 2).normal(size=system.size) * (-1) ** direction)
-        for system in systems.values()
-        for direction in range(tables)
-    ]
-    answers = _optima(wanted)
-    witnesses = {
-        at: np.array(answers[tables * place : tables * (place + 1)]) for place, at in enumerate(systems)
-    }
-    return np.array(
-        [np.ptp(witnesses[item.block] @ systems[item.block].objective(item)) for item in quantities]
-    )
-
-
-@dataclass(frozen=True)
-class _System:
-    """A block as linear conditions on its unknowns: `equal` · v = `equal_to`, `below` · v ≤ `below_to`."""
-
-    size: int
-    n_place: NDArray[np.int64]
-    x_place: NDArray[np.int64]
-    n: Floats
-    low: Floats
-    high: Floats
-    equal: Floats
-    equal_to: Floats
-    below: Floats
-    below_to: Floats
-
-    def objective(self, item: Quantity) -> Floats:
-        weights = np.zeros(self.size)
-        if item.what in {"n", "rest"}:
-            weights[self.n_place[item.cell]] += 1
-        if item.what == "x":
-            weights[self.x_place[item.cell]] += 1
-        if item.what == "rest":
-            weights[self.x_place[item.cell]] -= 1
-        return weights
-
-
-def _system(block: Block) -> _System:
-    n_unknown, x_unknown = block.n_unknown, block.x_unknown
-    n_place, x_place = np.full(block.n.size, -1), np.full(block.n.size, -1)
-    n_place[n_unknown] = np.arange(n_unknown.sum())
-    x_place[x_unknown] = n_unknown.sum() + np.arange(x_unknown.sum())
-    size = int(n_unknown.sum() + x_unknown.sum())
-    low, high = np.zeros(size), np.full(size, NO_END)
-    low[n_place[n_unknown]] = np.where(block.may_be_empty[n_unknown], 0, 1)
-    for cell in np.flatnonzero(x_unknown):
-        place = x_place[cell]
-        if block.state[cell] == State.RANGE:
-            low[place], high[place] = block.least[cell], block.most[cell]
-        elif block.state[cell] == State.COUNT_HIDDEN:
-            high[place] = block.n[cell] if block.has_complement else NO_END
-    equal, equal_to = _sums(block.exact_n, n_place, block.n, size)
-    below, below_to = _sums(block.short_n, n_place, block.n, size)
-    if block.counts_matter:
-        more, more_to = _sums(block.exact_x, x_place, block.x, size)
-        equal, equal_to = np.vstack([equal, more]), np.concatenate([equal_to, more_to])
-        more, more_to = _sums(block.short_x, x_place, block.x, size)
-        below, below_to = np.vstack([below, more]), np.concatenate([below_to, more_to])
-    if block.counts_matter and block.has_complement:
-        within = np.flatnonzero(n_unknown & x_unknown)
-        more = np.zeros((within.size, size))
-        more[np.arange(within.size), x_place[within]] = 1
-        more[np.arange(within.size), n_place[within]] = -1
-        below, below_to = np.vstack([below, more]), np.concatenate([below_to, np.zeros(within.size)])
-    return _System(size, n_place, x_place, block.n, low, high, equal, equal_to, below, below_to)
-
-
-def _sums(
-    links: Sequence[Link], place: NDArray[np.int64], values: Floats, size: int
-) -> tuple[Floats, Floats]:
-    """Write parts − total as a row over the unknowns and move what is shown to the right-hand side."""
-    rows, ends = [], []
-    for link in links:
-        cells = np.array(link.cells)
-        signs = np.array([-1.0] + [1.0] * len(link.parts))
-        unknown = place[cells] >= 0
-        shown = values[cells[~unknown]]
-        if not unknown.any() or np.isnan(shown).any():
-            continue
-        row = np.zeros(size)
-        np.add.at(row, place[cells[unknown]], signs[unknown])
-        rows.append(row)
-        ends.append(-float(signs[~unknown] @ shown))
-    return np.array(rows).reshape(len(rows), size), np.array(ends)
-
-
-def _optima(wanted: Sequence[tuple[_System, Floats]]) -> list[Floats]:
-    """Minimise each objective over its own copy of its system; many copies go into one linear program."""
-    answers: list[Floats] = []
-    batch: list[tuple[_System, Floats]] = []
-    for position, pair in enumerate(wanted):
-        batch.append(pair)
-        if sum(system.size for system, _ in batch) > LARGEST_PROGRAM or position == len(wanted) - 1:
-            answers.extend(_solve(batch))
-            batch = []
-    return answers
-
-
-def _solve(batch: Sequence[tuple[_System, Floats]]) -> list[Floats]:
-    systems = [system for system, _ in batch]
-    starts = np.cumsum([0, *(system.size for system in systems)])
-    lows, highs = (np.concatenate([getattr(system, end) for system in systems]) for end in ("low", "high"))
-    answer = optimize.linprog(
-        np.concatenate([objective for _, objective in batch]),
-        A_ub=_beside_one_another([system.below for system in systems], starts),
-        b_ub=np.concatenate([system.below_to for system in systems]),
-        A_eq=_beside_one_another([system.equal for system in systems], starts),
-        b_eq=np.concatenate([system.equal_to for system in systems]),
-        bounds=np.stack([lows, highs], axis=1),
-        method="highs",
-    )
-    if not answer.success:
-        raise DataError(f"no table agrees with what is shown of these cells ({answer.message})")
-    return np.split(np.asarray(answer.x, dtype=np.float64), starts[1:-1])
-
-
-def _beside_one_another(matrices: Sequence[Floats], starts: NDArray[np.int64]) -> sparse.csr_array:
-    """Put matrices on the diagonal of a sparse one (scipy's own way takes a hundred times as long)."""
-    found = {id(matrix): np.nonzero(matrix) for matrix in matrices}
-    heights = np.cumsum([0, *(matrix.shape[0] for matrix in matrices)])
-    rows = np.concatenate([found[id(m)][0] + top for m, top in zip(matrices, heights, strict=False)])
-    columns = np.concatenate([found[id(m)][1] + left for m, left in zip(matrices, starts, strict=False)])
-    values = np.concatenate([matrix[found[id(matrix)]] for matrix in matrices])
-    return sparse.csr_array((values, (rows, columns)), shape=(heights[-1], starts[-1]))
+    unknown, hidden = np.isnan(system.value), system.first[system.mark]
+    if unknown.any():
+        low = np.where(hidden | np.isnan(system.shown_low), system.hidden_low, system.shown_low)
+        high = np.where(hidden | np.isnan(system.shown_high), system.hidden_high, system.shown_high)
+        value = any_table(system, np.where(unknown, low, system.value), np.where(unknown, high, system.value))
+        value = np.where(unknown, value, system.value)
+        shown_low, shown_high = np.where(hidden, value, low), np.where(hidden, value, high)
+        system = replace(
+            system,
+            value=value,
+            shown_low=np.where(unknown, shown_low, system.shown_low),
+            shown_high=np.where(unknown, shown_high, system.shown_high),
+        )
+    return replace(system, slack=np.maximum(-(system.below @ system.value), 0.0))

@@ -7,11 +7,21 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import optimize
 
-from evalkit.disclosure.choice import SECONDS, choose
+from evalkit.disclosure.choice import SECONDS
+from evalkit.disclosure.protected import hide
 from evalkit.disclosure.rules import Rule, find_rule
-from evalkit.disclosure.system import NO_END, ROUNDING, Flags, Floats, Ints, System, blocks_of, left_ranges
+from evalkit.disclosure.system import (
+    NO_END,
+    ROUNDING,
+    Flags,
+    Floats,
+    Ints,
+    System,
+    any_table,
+    blocks_of,
+    left_ranges,
+)
 from evalkit.errors import DataError, ParameterError
 from evalkit.wording import listed
 
@@ -112,21 +122,18 @@ def protect_with_proof(
         raise DataError(f"{count}: every cell needs a count of 0 or more to be protected")
     small = chosen_rule.is_small(table.value)
     system = _system(table, chosen_rule, "symbols", small, far=2 * float(table.value.max(initial=0)) + 1000)
+    wanted = _wanted(table, chosen_rule, small, width)
     system = replace(
         system,
-        wanted=_wanted(table, chosen_rule, small, width),
-        always=_is_coarse(table, chosen_rule, small),
+        wanted=wanted,
+        wanted_shown=np.where(_is_coarse(table, chosen_rule, small), wanted, 0),
     )
-    blocks = [(marks, system.part(numbers, marks)) for numbers, marks in blocks_of(system)]
-    blocks = [(marks, part) for marks, part in blocks if part.at_risk(part.first).size]
-    choices = choose([part for _, part in blocks], seconds=seconds)
-    hidden = system.first.copy()
-    narrowest = np.nan
-    for (marks, part), choice in zip(blocks, choices, strict=True):
-        low, high = left_ranges(part, choice.hidden, np.arange(part.value.size))
-        # to show what follows from the rest anyway tells nobody anything new
-        hidden[marks] = choice.hidden & (part.first | (high - low > ROUNDING))
-        narrowest = float(np.fmin(narrowest, (high - low)[part.first].min(initial=np.inf)))
+    (found,) = hide([system], seconds=seconds)
+    low, high = left_ranges(
+        _as_known(system, found.with_last_resort), found.hidden, np.arange(system.value.size)
+    )
+    # to show what follows from the rest anyway tells nobody anything new
+    hidden = found.hidden & (small | (high - low > ROUNDING))
     is_hidden = hidden[table.row]
     printed = chosen_rule.print_counts(table.value)
     status = np.where(is_hidden, "hidden", "shown" if chosen_rule.printed == "exact" else "coded")
@@ -137,9 +144,9 @@ def protect_with_proof(
         rule=chosen_rule.rule_id,
         small=int(small.sum()),
         further=int((hidden & ~small).sum()),
-        narrowest=narrowest,
-        exact=sum(choice.way == "exact" for choice in choices),
-        blocks=len(choices),
+        narrowest=float((high - low)[small].min()) if small.any() else np.nan,
+        exact=found.exact,
+        blocks=found.exact + found.heuristic,
     )
     return shown, proof
 
@@ -189,9 +196,13 @@ def attack(
     small = chosen_rule.is_small(table.value) & hidden
     knows = attacker if told or attacker == "non-negative" else "rule"
     system = _system(replace(table, value=np.where(hidden, table.value, shown)), chosen_rule, knows, small)
+    zeros_hidden = _blocks_with_hidden_zeros(system, hidden) if told else np.ones_like(hidden)
+    system = _as_known(system, zeros_hidden)
     exact_truth = told and chosen_rule.printed == "exact"
     if not exact_truth:
-        system = replace(system, value=_any_table(system, hidden))
+        low = np.where(hidden, system.hidden_low, system.shown_low)
+        high = np.where(hidden, system.hidden_high, system.shown_high)
+        system = replace(system, value=any_table(system, low, high))
     low, high = left_ranges(system, hidden, np.arange(table.value.size))
     asked = cells["status"].ne("shown").to_numpy()
     place = table.row[asked]
@@ -309,11 +320,14 @@ def _system(table: _Table, rule: Rule, attacker: Attacker, small: Flags, *, far:
         below=table.short,
         slack=np.maximum(-(table.short @ table.value), 0.0),
         wanted=np.zeros(size),
-        always=np.zeros(size, dtype=bool),
+        wanted_shown=np.zeros(size),
+        asked_by=np.arange(size),
         first=small,
         never=(table.is_total | zero) & ~small,
-        loss=np.where(small, 0.0, np.log1p(np.nan_to_num(table.value))),
-        implied=np.full(size, -1),
+        last=zero & ~table.is_total & ~small,
+        hidden_low_last=np.where(small & (attacker == "symbols"), low, 0),
+        loss=np.where(small, 0.0, np.log1p(np.where(zero, rule.least_shown, np.nan_to_num(table.value)))),
+        implied=np.zeros((0, 2), dtype=np.int64),
     )
 
 
@@ -328,19 +342,16 @@ def _wanted(table: _Table, rule: Rule, small: Flags, width: float) -> Floats:
     return np.where(_is_coarse(table, rule, small), np.minimum(width, high - low), asked)
 
 
-def _any_table(system: System, hidden: Flags) -> Floats:
-    """Find one table that fits what is shown, to measure from."""
-    low = np.where(hidden, system.hidden_low, system.shown_low)
-    high = np.where(hidden, system.hidden_high, system.shown_high)
-    answer = optimize.linprog(
-        np.zeros(low.size),
-        A_eq=system.equal,
-        b_eq=np.zeros(len(system.equal)),
-        A_ub=system.below,
-        b_ub=np.zeros(len(system.below)),
-        bounds=np.stack([low, high], axis=1),
-        method="highs",
+def _as_known(system: System, zeros_hidden: Flags) -> System:
+    """Take away that hidden counts are above 0 where zeros are hidden too."""
+    return replace(
+        system, hidden_low=np.where(zeros_hidden[system.mark], system.hidden_low_last, system.hidden_low)
     )
-    if not answer.success:
-        raise DataError(f"no table agrees with what is shown of these cells ({answer.message})")
-    return np.asarray(answer.x, dtype=np.float64)
+
+
+def _blocks_with_hidden_zeros(system: System, hidden: Flags) -> Flags:
+    """Mark the cells that hang together with a zero that is hidden, as only the last resort does."""
+    found = np.zeros_like(hidden)
+    for _, marks in blocks_of(system.with_last_resort()):
+        found[marks] = (hidden & system.last)[marks].any()
+    return found

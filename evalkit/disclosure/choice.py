@@ -12,7 +12,7 @@ from time import process_time
 from typing import Literal
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, sparse
 
 from evalkit.disclosure.system import (
     GIVE,
@@ -22,14 +22,17 @@ from evalkit.disclosure.system import (
     Ints,
     Limits,
     System,
+    diagonal,
     doubtful_ranges,
     limits_of_many,
+    limits_of_sums,
     ranges_of_many,
 )
 
 SECONDS = 1.0  # of the processor, for the exact choice of one block; a table of 6 by 4 takes about 0.03
 EXACT_ROUNDS = 30  # of attack and exact choice; a table of 6 by 4 takes 2 to 5
 NODES = 2_000  # branches of one mixed-integer program; ends it at the same point on every machine
+NODES_TOGETHER = 50  # of one program for many blocks, which mostly needs none
 ROUNDS = 200  # of attack and choice, far more than any table has needed; then everything is hidden
 LIMITS_A_ROUND = 20  # of the narrowest ranges of a block; the others mostly widen with them
 RESTARTS = 6  # times that a heuristic begins again with what it has learned, before it only adds
@@ -59,20 +62,38 @@ class _Search:
 
     system: System
     hidden: Flags
-    wanted: Floats
     exact: bool
+    wanted: Floats = field(init=False)
+    wanted_shown: Floats = field(init=False)
+    about: Ints = field(init=False)
     least: Floats = field(init=False)
     gain: Floats = field(init=False)
-    attainable: Flags = field(init=False)
     best: Flags = field(init=False)
+    sums: tuple[Ints, Limits] = field(init=False)
+    attainable: bool = False
     trims: int = 0
     rounds: int = 0
     restarts: int = 0
 
     def __post_init__(self) -> None:
+        self.wanted, self.wanted_shown = self.system.wanted.copy(), self.system.wanted_shown.copy()
+        self.about = np.zeros(0, dtype=np.int64)
         self.least, self.gain = np.zeros(0), np.zeros((0, self.system.first.size))
-        self.attainable = np.zeros(self.system.value.size, dtype=bool)
         self.best = self.system.first.copy()
+        self.sums = limits_of_sums(self.system)
+
+    @property
+    def needed(self) -> Floats:
+        """The width that each number needs with the marks hidden now."""
+        return np.where(self.hidden[self.system.asked_by], self.wanted, self.wanted_shown)
+
+    def lower(self, numbers: Ints, attainable: Floats) -> None:
+        """Want no wider ranges than can be had, and forget conditions that asked for more."""
+        lowered = numbers[attainable < self.wanted[numbers]]
+        kept = ~np.isin(self.about, lowered)
+        self.about, self.least, self.gain = self.about[kept], self.least[kept], self.gain[kept]
+        self.wanted[numbers] = np.minimum(self.wanted[numbers], attainable)
+        self.wanted_shown[numbers] = np.minimum(self.wanted_shown[numbers], attainable)
 
     def settle(self, hidden: Flags) -> None:
         """Keep a choice that passed the attack, where none that loses less has."""
@@ -80,18 +101,23 @@ class _Search:
             self.best = hidden.copy()
 
     def add(self, limits: Limits, numbers: Ints) -> bool:
-        """Turn limits into conditions on the marks; say whether those hidden now break one."""
-        width = self.wanted[numbers]
-        least = width - limits.constant
+        """Keep the limits that the marks hidden now break as conditions; say whether there are any."""
+        asked_by = self.system.asked_by[numbers]
+        least = self.wanted[numbers] - limits.constant
         gain = np.minimum(limits.gain, np.maximum(least, 0)[:, None])
-        only_if_hidden = ~self.system.always[numbers] & ~self.system.first[self.system.mark[numbers]]
-        at = np.flatnonzero(only_if_hidden)
-        gain[at, self.system.mark[numbers[at]]] -= width[at]
-        least = np.where(only_if_hidden, least - width, least)
+        more = np.where(self.system.first[asked_by], 0, (self.wanted - self.wanted_shown)[numbers])
+        gain[np.arange(numbers.size), asked_by] -= more
+        least -= more
         broken = gain @ self.hidden < least - ROUNDING
+        self.about = np.concatenate([self.about, numbers[broken]])
         self.gain = np.vstack([self.gain, gain[broken]])
         self.least = np.concatenate([self.least, least[broken]])
         return bool(broken.any())
+
+    def breaks_a_sum(self) -> bool:
+        """Say whether a single sum already shows that the marks hidden now do not do; keep that it does."""
+        numbers, limits = self.sums
+        return self.add(limits, numbers)
 
 
 def choose(systems: Sequence[System], *, exact: bool = True, seconds: float = SECONDS) -> list[Choice]:
@@ -101,23 +127,21 @@ def choose(systems: Sequence[System], *, exact: bool = True, seconds: float = SE
     ----------
     exact : solve to the optimum where that takes no more than `seconds`, `EXACT_ROUNDS` and `NODES`
     """
-    searches = [
-        _Search(system=system, hidden=system.first.copy(), wanted=system.wanted.copy(), exact=exact)
-        for system in systems
-    ]
+    searches = [_Search(system=system, hidden=system.first.copy(), exact=exact) for system in systems]
     until = process_time() + seconds * len(systems)
-    open_ones = [search for search in searches if search.system.at_risk(search.hidden).size]
+    open_ones = [search for search in searches if search.needed.any()]
+    _choose_again([search for search in open_ones if search.breaks_a_sum()], until=until)
     for _ in range(ROUNDS):
         if not open_ones:
             break
         failing = _attack(open_ones)
-        open_ones = [
-            search
-            for search, fails in zip(open_ones, failing, strict=True)
-            if (_mend(search, until=until) if fails else _improve(search))
-        ]
+        passed = [search for search, fails in zip(open_ones, failing, strict=True) if not fails]
+        failed = [search for search, fails in zip(open_ones, failing, strict=True) if fails]
+        failed = [search for search in failed if search.exact or search.trims < TRIMS]
+        _choose_again(failed, until=until)
+        open_ones = [*failed, *(search for search in passed if _improve(search))]
     for search in open_ones:
-        search.settle(~search.system.never | search.system.first)
+        search.settle(search.system.may_hide)
     return [
         Choice(search.best, search.wanted, "exact" if search.exact else "heuristic") for search in searches
     ]
@@ -125,30 +149,47 @@ def choose(systems: Sequence[System], *, exact: bool = True, seconds: float = SE
 
 def _attack(searches: Sequence[_Search]) -> list[bool]:
     """Attack the choices; keep what makes a range too narrow as conditions, and say which choices fail."""
-    doubtful = doubtful_ranges([(search.system, search.hidden, search.wanted) for search in searches])
-    fails = [False] * len(searches)
-    for give, most in ((GIVE, LIMITS_A_ROUND), (0.0, None)):
-        asked = [at for at, numbers in enumerate(doubtful) if numbers.size and not fails[at]]
-        numbers = [doubtful[at][:most] for at in asked]
-        _lower_to_attainable([searches[at] for at in asked], numbers)
-        questions = [
-            (searches[at].system, searches[at].hidden, some) for at, some in zip(asked, numbers, strict=True)
-        ]
-        for at, some, limits in zip(asked, numbers, limits_of_many(questions, give=give), strict=True):
-            fails[at] = searches[at].add(limits, some)
-    return fails
-
-
-def _lower_to_attainable(searches: Sequence[_Search], numbers: Sequence[Ints]) -> None:
-    """Want no more of a range than is left when everything is hidden that may be."""
-    new = [some[~search.attainable[some]] for search, some in zip(searches, numbers, strict=True)]
-    asked = [
-        (search.system, ~search.system.never | search.system.first, some)
-        for search, some in zip(searches, new, strict=True)
+    doubtful = doubtful_ranges([(search.system, search.hidden, search.needed) for search in searches])
+    questions = [
+        (search.system, search.hidden, some) for search, some in zip(searches, doubtful, strict=True)
     ]
-    for search, some, (low, high) in zip(searches, new, ranges_of_many(asked), strict=True):
-        search.wanted[some] = np.minimum(search.wanted[some], np.maximum(high - low - 2 * ROUNDING, 0))
-        search.attainable[some] = True
+    width = [high - low for low, high in ranges_of_many(questions)]
+    narrow = [_narrow(*item) for item in zip(searches, doubtful, width, strict=True)]
+    _lower_to_attainable([search for search, numbers in zip(searches, narrow, strict=True) if numbers.size])
+    narrow = [_narrow(*item) for item in zip(searches, doubtful, width, strict=True)]
+    failing = [at for at, numbers in enumerate(narrow) if numbers.size]
+    for give, most in ((GIVE, LIMITS_A_ROUND), (0.0, None)):
+        questions = [(searches[at].system, searches[at].hidden, narrow[at][:most]) for at in failing]
+        found = limits_of_many(questions, give=give)
+        # where numbers that give a little hide what is wrong, they must not
+        failing = [
+            at
+            for at, (*_, numbers), limits in zip(failing, questions, found, strict=True)
+            if not searches[at].add(limits, numbers)
+        ]
+    return [numbers.size > 0 for numbers in narrow]
+
+
+def _narrow(search: _Search, numbers: Ints, width: Floats) -> Ints:
+    """List, narrowest first, the numbers whose range is not as wide as needed."""
+    lacking = search.needed[numbers] - width
+    order = np.argsort(-lacking, kind="stable")
+    return numbers[order][lacking[order] > ROUNDING]
+
+
+def _lower_to_attainable(searches: Sequence[_Search]) -> None:
+    """Want no more of a range than is left when everything is hidden that may be."""
+    new = [search for search in searches if not search.attainable]
+    asked = [(search.system, search.system.may_hide) for search in new]
+    wanted = [
+        np.where(search.system.may_hide[search.system.asked_by], search.wanted, search.wanted_shown)
+        for search in new
+    ]
+    doubtful = doubtful_ranges([(*pair, widths) for pair, widths in zip(asked, wanted, strict=True)])
+    questions = [(*pair, numbers) for pair, numbers in zip(asked, doubtful, strict=True)]
+    for search, numbers, (low, high) in zip(new, doubtful, ranges_of_many(questions), strict=True):
+        search.lower(numbers, np.maximum(high - low - 2 * ROUNDING, 0))
+        search.attainable = True
 
 
 def _improve(search: _Search) -> bool:
@@ -163,42 +204,67 @@ def _improve(search: _Search) -> bool:
     return worth
 
 
-def _mend(search: _Search, *, until: float) -> bool:
-    """Choose again, after new conditions; say whether there is something to attack."""
-    search.rounds += 1
-    if search.exact and search.rounds <= EXACT_ROUNDS and process_time() < until:
-        chosen = _optimum(search, seconds=until - process_time())
-        if chosen is not None:
-            search.hidden = chosen
-            return True
-    search.exact = False
-    if search.trims >= TRIMS:
-        return False
-    search.restarts += 1
-    start = search.system.first if search.restarts <= RESTARTS else search.hidden
-    search.hidden = _grown(search, start)
-    if search.restarts <= RESTARTS:
-        search.hidden = _trimmed(search)
-    return True
+def _choose_again(searches: Sequence[_Search], *, until: float) -> None:
+    """Choose by the conditions found so far, exactly where that is still wanted and can be done."""
+    for search in searches:
+        search.rounds += 1
+        search.exact = search.exact and search.rounds <= EXACT_ROUNDS
+    asked = [search for search in searches if search.exact]
+    while asked:
+        chosen = _optima(asked, until=until)
+        _lower_to_attainable([search for search, found in zip(asked, chosen, strict=True) if found is None])
+        for search, hidden in zip(asked, chosen, strict=True):
+            found = _optimum([search], nodes=NODES, until=until) if hidden is None else hidden
+            search.exact = found is not None
+            search.hidden = search.hidden if found is None else found
+        asked = [search for search in asked if search.exact and search.breaks_a_sum()]
+    for search in (search for search in searches if not search.exact):
+        search.restarts += 1
+        start = search.system.first if search.restarts <= RESTARTS else search.hidden
+        search.hidden = _grown(search, start)
+        while search.breaks_a_sum() and (search.hidden != search.system.may_hide).any():
+            search.hidden = _grown(search, search.hidden)
+        if search.restarts <= RESTARTS:
+            search.hidden = _trimmed(search)
 
 
-def _optimum(search: _Search, *, seconds: float) -> Flags | None:
+def _optima(searches: Sequence[_Search], *, until: float) -> list[Flags | None]:
+    """Choose for all at once, and where that is not done within a few branches for each alone."""
+    if not searches:
+        return []
+    together = _optimum(searches, nodes=NODES if len(searches) == 1 else NODES_TOGETHER, until=until)
+    if together is not None or len(searches) == 1:
+        ends = np.cumsum([search.system.first.size for search in searches])
+        return [together] if together is None else list(np.split(together, ends[:-1]))
+    return [_optimum([search], nodes=NODES, until=until) for search in searches]
+
+
+def _optimum(searches: Sequence[_Search], *, nodes: int, until: float) -> Flags | None:
     """Hide the marks that meet every condition with the least loss; None where that takes too long."""
-    system = search.system
-    implying = np.flatnonzero(system.implied >= 0)
-    follows = np.zeros((implying.size, system.first.size))
-    follows[np.arange(implying.size), system.implied[implying]] = 1
-    follows[np.arange(implying.size), implying] = -1
+    seconds = until - process_time()
+    if seconds <= 0:
+        return None
+    systems = [search.system for search in searches]
+    starts = np.cumsum([0, *(system.first.size for system in systems)])
+    follows = np.vstack([system.implied + start for system, start in zip(systems, starts, strict=False)])
+    pairs = np.arange(len(follows))
+    ends = np.stack([-np.ones(pairs.size), np.ones(pairs.size)], axis=1)
+    implied = sparse.csr_array(
+        (ends.ravel(), (np.repeat(pairs, 2), follows.ravel())), (pairs.size, starts[-1])
+    )
     answer = optimize.milp(
-        system.loss,
-        integrality=np.ones(system.first.size),
-        bounds=optimize.Bounds(system.first.astype(float), (~system.never | system.first).astype(float)),
+        np.concatenate([system.loss for system in systems]),
+        integrality=np.ones(starts[-1]),
+        bounds=optimize.Bounds(
+            np.concatenate([system.first for system in systems]).astype(float),
+            np.concatenate([system.may_hide for system in systems]).astype(float),
+        ),
         constraints=optimize.LinearConstraint(
-            np.vstack([search.gain, follows]),
-            np.concatenate([search.least, np.zeros(implying.size)]),
+            sparse.vstack([diagonal([(search.gain, 1) for search in searches]), implied], format="csr"),
+            np.concatenate([*(search.least for search in searches), np.zeros(pairs.size)]),
             np.inf,
         ),
-        options={"time_limit": seconds, "node_limit": NODES, "mip_rel_gap": 0.0},
+        options={"time_limit": seconds, "node_limit": nodes, "mip_rel_gap": 0.0},
     )
     if answer.status != 0 or answer.x is None:
         return None
@@ -208,7 +274,7 @@ def _optimum(search: _Search, *, seconds: float) -> Flags | None:
 def _grown(search: _Search, start: Flags) -> Flags:
     """Hide, beside what is hidden at the start, the marks that help most for what they lose."""
     system = search.system
-    may = ~system.never | system.first
+    may = system.may_hide
     loss = np.maximum(system.loss, SMALLEST_LOSS)
     hidden = start.copy()
     while True:
@@ -222,17 +288,15 @@ def _grown(search: _Search, start: Flags) -> Flags:
             return may
         best = int(np.argmax(help_ / loss))
         hidden[best] = True
-        if system.implied[best] >= 0:
-            hidden[system.implied[best]] = True
+        hidden[system.implied[system.implied[:, 0] == best, 1]] = True
 
 
 def _trimmed(search: _Search) -> Flags:
     """Show again, the greatest loss first, what no condition found so far needs."""
     system = search.system
     hidden = search.hidden.copy()
-    needs = {int(system.implied[mark]): int(mark) for mark in np.flatnonzero(system.implied >= 0)}
     for mark in np.argsort(-system.loss, kind="stable"):
-        needed = int(mark) in needs and hidden[needs[int(mark)]]
+        needed = hidden[system.implied[system.implied[:, 1] == mark, 0]].any()
         if system.first[mark] or not hidden[mark] or needed:
             continue
         hidden[mark] = False

@@ -10,17 +10,17 @@ import pandas as pd
 
 from evalkit.agreements import PURPOSE, DataAgreement, missing_agreement, parse_day
 from evalkit.checks import KEY
-from evalkit.disclosure.blocks import Block, State
+from evalkit.disclosure.blocks import PROTECTED_WIDTH, Block, LinkedBlock, State, linked
 from evalkit.disclosure.coding import TAIL_TIERS, Coding, code_counts
-from evalkit.disclosure.links import holding, links_between
-from evalkit.disclosure.secondary import PROTECTED_WIDTH, protect
+from evalkit.disclosure.protected import Protected, hide
+from evalkit.disclosure.system import ROUNDING
 from evalkit.errors import ParameterError
 from evalkit.indicators import IndicatorTable
 from evalkit.parameters import AUDIENCES, MINIMUM_CELL
 from evalkit.wording import listed
 
 UNPROTECTED_AUDIENCE = "internal"
-BLOCK = ["indicator", "site_id", "population", "period"]
+BLOCK = ["site_id", "population", "period"]  # what may add up; the same persons stand in many indicators
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ def release(
 
     Parameters
     ----------
-    table : any number of sites; cells are protected within each indicator, site, population and period
+    table : any number of sites; cells are protected within each site, population and period, all
+        indicators together
     audience : "internal", "partners" or "public"
     minimum : the smallest count that is shown, in persons
     protected_sources : values of the column `source` whose publisher has already protected them; their rows
@@ -127,28 +128,28 @@ def release(
     reasons, used = _not_shared(
         table.frame, agreements, audience, today, purpose, {*protected_sources, *open_sources}
     )
+    protected: list[Protected] = []
     minimum = max([minimum, *(item.minimum_cell for item in used)])
     withheld = reasons.ne("").to_numpy()
     frame = _shown(table.frame, np.where(withheld, State.HIDDEN, State.SHOWN), None)
     not_shared = table.frame.loc[withheld, list(KEY)].assign(reason=reasons[withheld])
     if audience == UNPROTECTED_AUDIENCE:
-        rule, tested = "Every cell is shown." if not withheld.any() else "Cells not shared are not shown.", 0
+        rule = "Every cell is shown." if not withheld.any() else "Cells not shared are not shown."
         shown, hidden = frame, not_shared
     else:
         counts = _Counts.of(table, frame, minimum, protected_sources)
         counts.own[withheld] = False
         blocks, rows = _blocks(frame, counts)
-        protect(blocks)
+        protected = hide([block.system for block in blocks])
         state = np.zeros(len(frame), dtype=np.int64)
-        for block, places in zip(blocks, rows, strict=True):
-            state[places] = block.state
+        for block, found, places in zip(blocks, protected, rows, strict=True):
+            state[places] = block.states(found.hidden)
         state[counts.unstated] = State.HIDDEN
         changed = (state != State.SHOWN) & ~counts.hidden_before & ~counts.ranged_before
         changed |= (state > State.RANGE) & counts.ranged_before
         shown = _shown(frame, np.where(changed, state, 0), counts.coding)
         hidden = pd.concat([_hidden(frame, np.where(changed, state, 0), minimum), not_shared])
         rule = _rule(minimum, own=counts.own | withheld)
-        tested = sum(int((block.n_unknown | block.x_unknown).sum()) for block in blocks)
     released = (
         IndicatorTable.from_frame(shown, dictionary=table.dictionary, origin="release")
         if len(hidden)
@@ -162,12 +163,27 @@ def release(
         "minimum_cell": minimum,
         "cells": len(frame),
         "cells_by_reason": {str(reason): int(count) for reason, count in by_reason.items()},
-        "attack": {"hidden_cells_attacked": tested, "worked_out_too_closely": 0, "width": PROTECTED_WIDTH},
+        "attack": _attack_record(protected),
         "agreements": list(ids),
         "input_sha256": _content_hash(table.frame),
     }
     hidden = hidden.sort_values(list(KEY), ignore_index=True)
     return Release(released, hidden, rule, audience, ids, record)
+
+
+def _attack_record(protected: Sequence[Protected]) -> dict[str, Any]:
+    """Say what the attack found; all of it can be worked out from what is shown."""
+    left = np.concatenate([np.zeros(0), *(found.left for found in protected)])
+    attacked = ~np.isnan(left)
+    return {
+        "numbers_attacked": int(attacked.sum()),
+        "width_wanted": PROTECTED_WIDTH,
+        "narrowest_share_of_wanted": round(float(left[attacked].min(initial=1.0)), 3),
+        "narrower_than_wanted": int((left[attacked] < 1 - ROUNDING).sum()),
+        "blocks_chosen_exactly": sum(found.exact for found in protected),
+        "blocks_chosen_by_heuristic": sum(found.heuristic for found in protected),
+        "blocks_where_totals_allow_no_more": sum(found.limited for found in protected),
+    }
 
 
 def _as_list(agreement: DataAgreement | Sequence[DataAgreement] | None) -> list[DataAgreement]:
@@ -256,38 +272,30 @@ class _Counts:
         return cls(n, x, coding, state, own, unstated, suppressed, censored, has_complement, is_rate)
 
 
-def _blocks(frame: pd.DataFrame, counts: _Counts) -> tuple[list[Block], list[np.ndarray]]:
+def _blocks(frame: pd.DataFrame, counts: _Counts) -> tuple[list[LinkedBlock], list[np.ndarray]]:
     """Cut the rows into blocks that add up among themselves; blocks with nothing to hide are left out."""
     blocks, rows = [], []
     usable = counts.own & ~counts.unstated
     names = list(zip(frame["unit_id"], frame["dimension"], frame["subgroup"], strict=True))
+    indicator = frame["indicator"].to_numpy(dtype=object)
+    missing = frame["status"].eq("missing").to_numpy()
     for places in frame.loc[usable].groupby(BLOCK, sort=True).indices.values():
         places = np.flatnonzero(usable)[places]
         if not (counts.state[places] != State.SHOWN).any():
             continue
-        own_names = tuple(names[place] for place in places)
-        n, x = counts.n[places], counts.x[places]
-        links = links_between(own_names)
-        counts_matter = bool(counts.is_rate[places[0]])
-        exact_n, short_n = holding(links, n)
-        exact_x, short_x = holding(links, x) if counts_matter else ([], [])
-        blocks.append(
-            Block(
-                names=own_names,
-                n=n,
-                x=x,
-                least=counts.coding.least[places],
-                most=counts.coding.most[places],
-                state=counts.state[places].astype(np.int64),
-                may_be_empty=np.isnan(n),
-                exact_n=exact_n,
-                exact_x=exact_x,
-                short_n=short_n,
-                short_x=short_x,
-                has_complement=bool(counts.has_complement[places[0]]),
-                counts_matter=counts_matter,
-            )
+        block = Block(
+            indicator=indicator[places],
+            names=tuple(names[place] for place in places),
+            n=counts.n[places],
+            x=counts.x[places],
+            least=counts.coding.least[places],
+            most=counts.coding.most[places],
+            state=counts.state[places].astype(np.int64),
+            has_complement=counts.has_complement[places],
+            is_rate=counts.is_rate[places],
+            is_missing=missing[places],
         )
+        blocks.append(linked(block))
         rows.append(places)
     return blocks, rows
 

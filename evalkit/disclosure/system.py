@@ -43,12 +43,15 @@ class System:
     shown_low, shown_high : what a reader knows of a number that is shown
     hidden_low, hidden_high : what he knows of one that is hidden
     mark : the mark of each number, by position
-    wanted : width of the range that must be left, in persons; 0 where none need be
-    always : the width is wanted even of a number that is shown (as a range), not only of a hidden one
+    wanted : width of the range that must be left once the mark in `asked_by` is hidden, in persons; 0: none
+    wanted_shown : width that must be left while that mark is shown (as a range); 0 where none need be
+    asked_by : mostly the number's own mark
     first : marks that the rule itself hides
-    never : marks that are never hidden
+    never : marks that are never hidden, but for those of `last`
+    last : marks that are hidden only where nothing else leaves the ranges wanted (empty cells)
+    hidden_low_last : what takes the place of `hidden_low` where marks of `last` may be hidden
     loss : what hiding a mark loses; 0 for those of `first`
-    implied : the mark that must be hidden with this one; −1 for none
+    implied : pairs of marks; the second must be hidden with the first
     """
 
     value: Floats
@@ -61,9 +64,12 @@ class System:
     below: Floats
     slack: Floats
     wanted: Floats
-    always: Flags
+    wanted_shown: Floats
+    asked_by: Ints
     first: Flags
     never: Flags
+    last: Flags
+    hidden_low_last: Floats
     loss: Floats
     implied: Ints
 
@@ -77,9 +83,23 @@ class System:
             self.hidden_high - self.value,
         )
 
-    def at_risk(self, hidden: Flags) -> Ints:
-        """List the numbers of which a range must be left when these marks are hidden."""
-        return np.flatnonzero((self.wanted > 0) & (self.always | hidden[self.mark]))
+    @property
+    def may_hide(self) -> Flags:
+        """Marks that are hidden or may be."""
+        return self.first | ~self.never
+
+    def needed(self, hidden: Flags) -> Floats:
+        """Give the width that each number needs when these marks are hidden, in persons; 0 where none."""
+        return np.where(hidden[self.asked_by], self.wanted, self.wanted_shown)
+
+    def with_last_resort(self) -> "System":
+        """Let the marks of `last` be hidden too; a reader then knows less of every hidden number."""
+        return replace(
+            self,
+            never=self.never & ~self.last,
+            hidden_low=self.hidden_low_last,
+            last=np.zeros_like(self.last),
+        )
 
     def part(self, numbers: Ints, marks: Ints) -> "System":
         """Cut out a block that adds up by itself."""
@@ -93,24 +113,27 @@ class System:
                 "shown_high",
                 "hidden_low",
                 "hidden_high",
+                "hidden_low_last",
                 "wanted",
-                "always",
+                "wanted_shown",
             )
         }
         equal, below = self.equal[:, numbers], self.below[:, numbers]
         tying = np.any(below != 0, axis=1)
-        implied = self.implied[marks]
+        implied = place[self.implied]
         return replace(
             self,
             **inside,
             mark=place[self.mark[numbers]],
+            asked_by=place[self.asked_by[numbers]],
             equal=equal[np.any(equal != 0, axis=1)],
             below=below[tying],
             slack=self.slack[tying],
             first=self.first[marks],
             never=self.never[marks],
+            last=self.last[marks],
             loss=self.loss[marks],
-            implied=np.where(implied >= 0, place[implied], -1),
+            implied=implied[(implied >= 0).all(axis=1)],
         )
 
 
@@ -165,10 +188,10 @@ def doubtful_ranges(asked: Sequence[tuple[System, Flags, Floats]]) -> list[Ints]
 
     Parameters
     ----------
-    asked : systems, the marks hidden, and the width wanted of every number, in persons
+    asked : systems, the marks hidden, and the width needed of every number, in persons; 0 where none
     """
     programs = [_program(system, hidden) for system, hidden, _ in asked]
-    doubtful = [system.at_risk(hidden) for system, hidden, _ in asked]
+    doubtful = [np.flatnonzero(needed > 0) for *_, needed in asked]
     lowest = [np.zeros(system.value.size) for system, *_ in asked]
     highest = [np.zeros(system.value.size) for system, *_ in asked]
     draws = np.random.default_rng(0)
@@ -180,18 +203,48 @@ def doubtful_ranges(asked: Sequence[tuple[System, Flags, Floats]]) -> list[Ints]
             aim[inside[inside >= 0]] = draws.choice([-1.0, 1.0], size=int((inside >= 0).sum()))
             questions.append((program, np.stack([aim, -aim]) if aim.any() else np.zeros((0, program.size))))
         for at, (moves, *_) in enumerate(_optima(questions)):
-            wanted = asked[at][2]
+            needed = asked[at][2]
             numbers, program = doubtful[at], programs[at]
             if not len(moves):
                 continue
             lowest[at][program.numbers] = np.minimum(lowest[at][program.numbers], moves.min(axis=0))
             highest[at][program.numbers] = np.maximum(highest[at][program.numbers], moves.max(axis=0))
-            lacking = (wanted - highest[at] + lowest[at])[numbers]
+            lacking = (needed - highest[at] + lowest[at])[numbers]
             order = np.argsort(-lacking, kind="stable")
             doubtful[at] = numbers[order][lacking[order] > ROUNDING]
         if not any(numbers.size for numbers in doubtful):
             break
     return doubtful
+
+
+def limits_of_sums(system: System) -> tuple[Ints, Limits]:
+    """Say what each single sum limits: quick, and most of what the dual solutions would find.
+
+    A number goes up no further than the others of its sum go the opposite way, nor beyond its own end.
+
+    Returns
+    -------
+    The numbers, some of them many times, and a limit for each.
+    """
+    down, up, hidden_down, hidden_up = system.room
+    line, number = np.nonzero(system.equal)
+    wanted = system.wanted[number] > 0
+    line, number = line[wanted], number[wanted]
+    ratio = system.equal[line] * np.sign(system.equal[line, number])[:, None]
+    ratio[np.arange(number.size), number] = 0
+    same, opposite = (ratio > 0).astype(float), (ratio < 0).astype(float)
+    by_mark = np.zeros((system.value.size, system.first.size))
+    by_mark[np.arange(system.value.size), system.mark] = 1
+    more_down, more_up = (hidden_down - down)[:, None] * by_mark, (hidden_up - up)[:, None] * by_mark
+    sum_up = same @ down + opposite @ up, same @ more_down + opposite @ more_up
+    sum_down = same @ up + opposite @ down, same @ more_up + opposite @ more_down
+    own_up, own_down = (up[number], more_up[number]), (down[number], more_down[number])
+    pairs = ((sum_up, sum_down), (sum_up, own_down), (own_up, sum_down))
+    limits = Limits(
+        np.concatenate([above[0] + below[0] for above, below in pairs]),
+        np.vstack([above[1] + below[1] for above, below in pairs]),
+    )
+    return np.tile(number, len(pairs)), limits
 
 
 def limits_of_many(asked: Sequence[tuple[System, Flags, Ints]], *, give: float = GIVE) -> list[Limits]:
@@ -220,6 +273,27 @@ def limits_of_many(asked: Sequence[tuple[System, Flags, Ints]], *, give: float =
         shape = (numbers.size, 2)
         found.append(Limits(constant.reshape(shape).sum(1), gain.reshape(*shape, -1).sum(1)))
     return found
+
+
+def any_table(system: System, low: Floats, high: Floats) -> Floats:
+    """Find numbers between these ends for which every sum holds, to measure from.
+
+    Raises
+    ------
+    DataError : there are none, so what is known contradicts itself.
+    """
+    answer = optimize.linprog(
+        np.zeros(low.size),
+        A_eq=system.equal,
+        b_eq=np.zeros(len(system.equal)),
+        A_ub=system.below,
+        b_ub=np.zeros(len(system.below)),
+        bounds=np.stack([low, high], axis=1),
+        method="highs",
+    )
+    if not answer.success:
+        raise DataError(f"no table agrees with what is shown of these cells ({answer.message})")
+    return np.asarray(answer.x, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -303,9 +377,9 @@ def _collect(batch: Sequence[tuple[int, _Program, Floats]], pieces: list[list[_A
         return
     answer = optimize.linprog(
         np.concatenate([aims.ravel() for _, _, aims in batch]),
-        A_eq=_diagonal([(program.equal, len(aims)) for _, program, aims in batch]),
+        A_eq=diagonal([(program.equal, len(aims)) for _, program, aims in batch]),
         b_eq=np.zeros(sum(len(program.equal) * len(aims) for _, program, aims in batch)),
-        A_ub=_diagonal([(program.below, len(aims)) for _, program, aims in batch]),
+        A_ub=diagonal([(program.below, len(aims)) for _, program, aims in batch]),
         b_ub=np.concatenate([np.tile(program.slack, len(aims)) for _, program, aims in batch]),
         bounds=np.stack(
             [
@@ -315,6 +389,7 @@ def _collect(batch: Sequence[tuple[int, _Program, Floats]], pieces: list[list[_A
             axis=1,
         ),
         method="highs",
+        options={"presolve": False},  # to simplify programs as small as these takes longer than to solve them
     )
     if not answer.success:
         raise DataError(f"no table agrees with what is shown of these cells ({answer.message})")
@@ -333,7 +408,7 @@ def _collect(batch: Sequence[tuple[int, _Program, Floats]], pieces: list[list[_A
         pieces[at].append((own[0], own[1], own[2], tie))
 
 
-def _diagonal(matrices: Sequence[tuple[Floats, int]]) -> sparse.csr_array:
+def diagonal(matrices: Sequence[tuple[Floats, int]]) -> sparse.csr_array:
     """Put copies of matrices on the diagonal of a sparse one (scipy's own way takes far longer)."""
     rows, columns, values = [], [], []
     top = left = 0
@@ -358,10 +433,9 @@ def blocks_of(system: System) -> Iterator[tuple[Ints, Ints]]:
     numbers = np.flatnonzero(movable)
     nodes = len(links) + system.first.size
     link, column = np.nonzero(links)
-    joined = [np.stack([link, len(links) + system.mark[numbers[column]]])]
-    implying = np.flatnonzero(system.implied >= 0)
-    joined.append(np.stack([len(links) + implying, len(links) + system.implied[implying]]))
-    pairs = np.hstack(joined)
+    pairs = np.hstack(
+        [np.stack([link, len(links) + system.mark[numbers[column]]]), len(links) + system.implied.T]
+    )
     graph = sparse.coo_array((np.ones(pairs.shape[1]), (pairs[0], pairs[1])), shape=(nodes, nodes))
     _, component = sparse.csgraph.connected_components(graph, directed=False)
     for label in np.unique(component[len(links) + np.unique(system.mark[numbers])]):
