@@ -1,4 +1,4 @@
-"""What can be read in a written file: frames of tables, and passages of text with what stands around them."""
+"""What can be read in a written file: frames, rows of tables and passages of text, and what stands above."""
 
 import base64
 import binascii
@@ -6,9 +6,12 @@ import io
 import json
 import re
 import struct
+import threading
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,25 +21,42 @@ import pandas as pd
 
 SENTENCE_END = re.compile(r"(?<=[.;!?])\s+|\n+")
 WORD_SPACE = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+# Captures the picture; of the attribute's value only its quotes are left.
+DATA_PICTURE = re.compile(r"""=["']data:image/png;base64,([A-Za-z0-9+/=\s]*)(?=["'])""")
+TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
+TAG = re.compile(r"<([^>]*)>")
+SIMPLE_TAG = re.compile(r"""/?(?:caption|thead|tbody|tr|th|td)(?: (?:class|style|scope)="[^"&]*")*""")
+ONE_PDF = threading.Lock()  # PDFium serves one thread at a time
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch of text that belongs together: a sentence, or one cell of a table.
+    """A stretch of text that belongs together: a sentence.
 
     Attributes
     ----------
     text : the stretch itself
-    around : what says what it is about: its row, its column's heading, the caption, the heading above
-    whole : the page, message or cell of a frame that it was cut out of; only with its first stretch
-    is_cell : it is one cell of a table, so a number may stand in it alone
+    around : what says what it is about: the caption, the heading above
+    whole : the page or message that it was cut out of; only with its first stretch
     """
 
     text: str
     around: str = ""
     whole: str = ""
-    is_cell: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table: its cells, the headings of their columns, and the caption and headings above."""
+
+    cells: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    above: str = ""
+
+    def column(self, place: int) -> str:
+        """Return the heading of the column in which the cell of this place stands; "" for none."""
+        return self.columns[place] if place < len(self.columns) else ""
 
 
 @dataclass
@@ -44,6 +64,7 @@ class Content:
     """Everything found in one file; `unread` says why a file could not be looked into."""
 
     frames: list[pd.DataFrame] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
     unread: str = ""
 
@@ -88,10 +109,24 @@ def _read_html(data: bytes, content: Content) -> None:
 
 
 def _add_html(text: str, content: Content) -> None:
+    """Read a page; a table of nothing but text, which may hold thousands of cells, is read at once."""
+    text = DATA_PICTURE.sub(lambda found: _take_picture(found, content), text)
     page = _Page(content)
-    page.feed(text)
+    at = 0
+    for table in TABLE.finditer(text):
+        tokens = TAG.split(table.group(1))
+        if all(map(SIMPLE_TAG.fullmatch, set(tokens[1::2]))):
+            page.feed(text[at : table.start(1)])
+            page.take_table(tokens)
+            at = table.end(1)
+    page.feed(text[at:])
     page.close()
     page.end_block()
+
+
+def _take_picture(found: re.Match[str], content: Content) -> str:
+    _add_png(found.group(1), content)
+    return found.group()[:2]
 
 
 class _Page(HTMLParser):
@@ -101,6 +136,7 @@ class _Page(HTMLParser):
         {"p", "li", "h1", "h2", "h3", "h4", "h5", "h6", "div", "figcaption", "caption", "title"}
     )
     HEADINGS = frozenset({"h1", "h2", "h3", "h4", "caption"})
+    TELLING = frozenset({"alt", "title", "content", "aria-label"})
 
     def __init__(self, content: Content) -> None:
         super().__init__(convert_charrefs=True)
@@ -113,9 +149,7 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
-            if value and name in {"alt", "title", "content", "aria-label"} | {
-                name for name, _ in attrs if name.startswith("data-")
-            }:
+            if value and (name in self.TELLING or name.startswith("data-")):
                 _add_text(value, self.content, around=self._above())
             if value and value.startswith("data:image/png;base64,"):
                 _add_png(value.split(",", 1)[1], self.content)
@@ -157,11 +191,22 @@ class _Page(HTMLParser):
     def _end_row(self, row: list[str]) -> None:
         if self.in_head and not self.columns:
             self.columns = row
-        for place, cell in enumerate(row):
-            column = self.columns[place] if place < len(self.columns) else ""
-            others = [text for other, text in enumerate(row) if other != place]
-            around = " | ".join([column, *others, self._above()])
-            self.content.passages.append(Passage(cell, around, cell, is_cell=True))
+        self.content.rows.append(Row(tuple(row), tuple(self.columns), self._above()))
+
+    def take_table(self, tokens: Sequence[str]) -> None:
+        """Read the inside of a table, cut into text, tag, text, tag and so on, as the parser would."""
+        for text, tag in zip(tokens[::2], tokens[1::2], strict=False):
+            name = tag.split(" ", 1)[0]
+            if name in {"/td", "/th"} and "&" not in text and not self.text and self.row is not None:
+                self.row.append(" ".join(text.split()))
+                continue
+            if text:
+                self.handle_data(unescape(text))
+            if name.startswith("/"):
+                self.handle_endtag(name[1:])
+            else:
+                self.handle_starttag(name, [])
+        self.handle_data(unescape(tokens[-1]))
 
     def _above(self) -> str:
         return " | ".join(self.headings.values())
@@ -239,11 +284,7 @@ def _add_word(root: ElementTree.Element, content: Content) -> None:
             ]
             inside |= {id(paragraph) for paragraph in element.iter(f"{WORD_SPACE}p")}
             for row in rows:
-                for place, cell in enumerate(row):
-                    column = rows[0][place] if place < len(rows[0]) else ""
-                    others = [text for other, text in enumerate(row) if other != place]
-                    around = " | ".join([column, *others, above])
-                    content.passages.append(Passage(cell, around, cell, is_cell=True))
+                content.rows.append(Row(tuple(row), tuple(rows[0]), above))
         elif element.tag == f"{WORD_SPACE}p" and id(element) not in inside:
             _add_text(said(element), content, around=above)
             style = element.find(f"{WORD_SPACE}pPr/{WORD_SPACE}pStyle")
@@ -251,24 +292,26 @@ def _add_word(root: ElementTree.Element, content: Content) -> None:
             if name.startswith(("Heading", "Title", "Caption", "TableCaption")):
                 above = said(element)
     for element in root.iter():
-        if not element.tag.startswith(WORD_SPACE) and element.text:
+        if element.text and not element.tag.startswith(WORD_SPACE):
             _add_text(element.text, content)
-        for name, value in element.attrib.items():
-            if name in {"descr", "title"}:
+        for name in ("descr", "title"):
+            if value := element.get(name):
                 _add_text(value, content)
 
 
 def _read_pdf(data: bytes, content: Content) -> None:
-    try:
-        import pypdf
-    except ImportError:
-        content.unread = "pypdf is not installed, so the text of a PDF cannot be read"
-        return
-    document = pypdf.PdfReader(io.BytesIO(data))
-    for page in document.pages:
-        _add_text(page.extract_text(), content)
-    for value in (document.metadata or {}).values():
-        _add_text(str(value), content)
+    import pypdfium2
+
+    with ONE_PDF:
+        try:
+            document = pypdfium2.PdfDocument(data)
+        except pypdfium2.PdfiumError as error:
+            raise ValueError(str(error)) from None
+        with document:
+            texts = [page.get_textpage().get_text_range() for page in document]
+            texts += document.get_metadata_dict().values()
+    for text in texts:
+        _add_text(text, content)
 
 
 _READERS = {

@@ -8,16 +8,18 @@ its row and column, or the same sentence.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from evalkit.disclosure.readable import Content, Passage, read_content
+from evalkit.disclosure.readable import Content, Passage, Row, read_content
 
 KEY = ["indicator", "site_id", "unit_id", "population", "period", "dimension", "subgroup"]
+NUMBERS = ("numerator", "denominator", "rate", "lower", "upper")
 NAMING = ["indicator", "period", "subgroup"]  # columns that a frame's row must have to be about one cell
 COUNT_COLUMNS = {
     "numerator": "numerator", "denominator": "denominator", "n": "denominator", "count": "numerator",
@@ -35,6 +37,10 @@ PERSON_COLUMNS = re.compile(
     r"|^(social[ _-]?security([ _-]?number)?|home[ _-]?address|street[ _-]?address|phone([ _-]?number)?)$",
     re.IGNORECASE,
 )
+LETTER = re.compile(r"[^\W\d_]")
+ONE = re.compile("1")
+EITHER_COUNT = "numerator denominator"
+NO_LETTER = re.compile(r"[\W_]+")
 SHORTEST_TEXT = 20  # letters; a shorter text of restricted evidence is said by chance
 TOLERANCE = 1e-9
 NEAR_END = 0.001  # proportion; a rate so near an end of the range shown is printed as that end is
@@ -136,132 +142,258 @@ class Scanner:
             if not path.is_file():
                 continue
             place = path.relative_to(base)
-            for what, where in _leaks_of(read_content(path), self._index, self._texts, place.as_posix()):
+            for what, where in self._leaks_of(read_content(path), place.as_posix()):
                 leaks.setdefault((place, what), Leak(place, what, where))
         return [leaks[key] for key in sorted(leaks)]
 
-
-def _leaks_of(content: Content, index: "_Index", texts: set[str], place: str) -> Iterator[tuple[What, str]]:
-    if content.unread:
-        yield "not read", content.unread
-    for frame in content.frames:
-        for column in frame.columns:
-            if PERSON_COLUMNS.match(str(column)):
-                yield "person's row", f"column {column}"
-        told = index.told_by(frame)
-        if told:
-            yield "hidden number", told
-        for column in frame.columns:
-            if not pd.api.types.is_numeric_dtype(frame[column]):
-                joined = "\n".join(_squeeze(str(value)) for value in frame[column].unique())
-                if any(text in joined for text in texts):
+    def _leaks_of(self, content: Content, place: str) -> Iterator[tuple[What, str]]:
+        if content.unread:
+            yield "not read", content.unread
+        for frame in content.frames:
+            for column in frame.columns:
+                if PERSON_COLUMNS.match(str(column)):
+                    yield "person's row", f"column {column}"
+                if not pd.api.types.is_numeric_dtype(frame[column]) and self._is_restricted(
+                    frame[column].unique()
+                ):
                     yield "restricted text", f"column {column}"
-    for passage in content.passages:
-        if passage.is_cell and PERSON_COLUMNS.match(passage.text.strip()):
-            yield "person's row", f"column {passage.text.strip()}"
-        if passage.whole and texts:
-            squeezed = _squeeze(passage.whole)
-            if any(text in squeezed for text in texts):
-                yield "restricted text", "in its text"
-        told = index.told_in(passage, place)
-        if told:
-            yield "hidden number", told
+            if told := self._index.told_by(frame, place):
+                yield "hidden number", told
+        cells = {cell for row in content.rows for cell in row.cells}
+        for cell in sorted(cells):
+            if PERSON_COLUMNS.match(cell.strip()):
+                yield "person's row", f"column {cell.strip()}"
+        if self._is_restricted(cells) or self._is_restricted(passage.whole for passage in content.passages):
+            yield "restricted text", "in its text"
+        said = _Said(self._index, place)
+        for row in content.rows:
+            if told := said.told_in_row(row):
+                yield "hidden number", told
+        for passage in content.passages:
+            if told := said.told_in(passage):
+                yield "hidden number", told
+
+    def _is_restricted(self, texts: Iterable[object]) -> bool:
+        if not self._texts:
+            return False
+        long = {text for text in map(str, texts) if len(text) >= SHORTEST_TEXT}
+        return any(text in squeezed for squeezed in map(_squeeze, long) for text in self._texts)
 
 
 class _Index:
-    """Hidden cells by the ways in which their numbers may be printed."""
+    """Hidden cells by the ways in which their numbers may be printed, and by the words that name them.
+
+    Attributes
+    ----------
+    cells : the key of each hidden cell, in the order of `KEY`
+    numbers : the numbers of each hidden cell, in the order of `NUMBERS`; NaN for those that are shown
+    tokens : a printed number -> the hidden cells that it may tell of, and as which kind of number
+    words : every word that names anything, by its bit; bit 0 is for `RATE_WORDS`
+    figures : those of the words that hold no letter, such as "2018-19"
+    in_need : a set of words, of which a place that names a cell says one -> the cells it must name, a bit for each
+    """
 
     def __init__(self, hidden: pd.DataFrame, names: Mapping[str, Iterable[str]]) -> None:
-        self.cells: list[dict[str, Any]] = hidden.to_dict("records")
-        self.several_sites = len(set(hidden["site_id"])) > 1
-        self.hidden = hidden
-        self.words = [self._words(cell, names) for cell in self.cells]
+        self.cells = list(zip(*(hidden[name].astype(str) for name in KEY), strict=True))
+        self.numbers = hidden[list(NUMBERS)].to_numpy(dtype=float)
+        self.sites = set(hidden["site_id"].astype(str))
+        several_sites = len(self.sites) > 1
+        self.words: dict[str, int] = {}
+        self.in_need: dict[int, int] = {}
         self.tokens: dict[str, list[tuple[int, str]]] = {}
-        for at, cell in enumerate(self.cells):
-            for token, kind in _tokens(cell):
+        named: dict[tuple[str, ...], tuple[int, ...]] = {}
+        for at, (cell, numbers) in enumerate(zip(self.cells, self.numbers.tolist(), strict=True)):
+            indicator, site, _, _, period, dimension, subgroup = cell
+            name = (indicator, site, period, dimension, subgroup)
+            if name not in named:
+                named[name] = tuple(self._bits(words) for words in _naming(*name, names, several_sites))
+            for token, kind in _tokens(numbers):
                 self.tokens.setdefault(token, []).append((at, kind))
+            for bits in named[name]:
+                self.in_need[bits] = self.in_need.get(bits, 0) | 1 << at
+        self.figures = {word: bit for word, bit in self.words.items() if not LETTER.search(word)}
+        self.by_key: dict[tuple[str, ...], dict[tuple[str, ...], list[int]]] = {}
 
-    def _words(self, cell: Mapping[str, Any], names: Mapping[str, Iterable[str]]) -> list[set[str]]:
-        """Return sets of words; a place that names the cell has one of each."""
-        indicator, site = str(cell["indicator"]), str(cell["site_id"])
-        wanted = [{indicator, *names.get(indicator, ())}, _period_words(str(cell["period"]))]
-        if self.several_sites:
-            wanted.append({site, *names.get(site, ())})
-        if cell["dimension"] == "all":
-            wanted.append({"all", "everyone", "total"})
-        else:
-            wanted += [{part} for part in str(cell["subgroup"]).split("*")]
-        return [{word.lower() for word in words} for words in wanted]
+    def _bits(self, words: Iterable[str]) -> int:
+        bits = 0
+        for word in words:
+            bits |= 1 << self.words.setdefault(word.lower(), len(self.words) + 1)
+        return bits
 
-    def told_in(self, passage: Passage, place: str) -> str:
-        """Say which hidden cell a passage tells of; "" for none."""
-        found = NUMBER.findall(passage.text)
-        hits = [(at, kind) for token in set(found) for at, kind in self.tokens.get(_plain(token), ())]
-        if not hits:
-            return ""
-        around = f"{passage.text} | {passage.around} | {place}".lower()
-        alone = passage.is_cell and passage.text.strip(" %") in found
-        column = COUNT_COLUMNS.get(passage.around.split(" | ", 1)[0].strip().lower(), "")
-        about_rates = RATE_WORDS.search(around) is not None
-        numbers = {_plain(token) for token in found}
-        for at, kind in hits:
-            if kind == "rate":
-                told = about_rates
-            else:
-                told = (alone and about_rates and column in {"", kind}) or self._both_counts(at, numbers)
-            if not told:
-                continue
-            if all(any(_says(around, word) for word in words) for words in self.words[at]):
-                return _name(self.cells[at])
-        return ""
+    def name(self, at: int) -> str:
+        """Name a hidden cell, without its numbers."""
+        indicator, site, _, _, period, _, subgroup = self.cells[at]
+        return ", ".join((indicator, site, period, subgroup))
 
-    def _both_counts(self, at: int, numbers: set[str]) -> bool:
-        x, n = self.cells[at]["numerator"], self.cells[at]["denominator"]
-        return bool(x == x and n == n and {f"{x:.0f}", f"{n:.0f}"} <= numbers)
-
-    def told_by(self, frame: pd.DataFrame) -> str:
+    def told_by(self, frame: pd.DataFrame, place: str) -> str:
         """Say which hidden cell a frame tells of in one of its rows; "" for none."""
-        if self.hidden.empty or not set(NAMING) <= set(frame.columns):
+        if not self.cells or not set(NAMING) <= set(frame.columns):
             return ""
-        keys = [name for name in KEY if name in frame.columns]
-        left = frame.copy()
-        for key in keys:
-            left[key] = left[key].astype("str")
-        kept = ("numerator", "denominator", "rate", "lower", "upper")
-        right = self.hidden.rename(columns={name: f"hidden {name}" for name in kept})
-        rows = left.merge(right[[*keys, *(c for c in right.columns if c.startswith("hidden "))]], on=keys)
-        ends = rows[["hidden lower", "hidden upper"]].to_numpy(dtype=float)
+        keys = tuple(name for name in KEY if name in frame.columns)
+        known = self._known(keys)
+        met = [
+            (row, at)
+            for row, key in enumerate(zip(*(frame[name].astype(str).tolist() for name in keys), strict=True))
+            for at in known.get(key, ())
+        ]
+        if len(self.sites) > 1 and "site_id" not in keys:
+            met = self._of_sites_named(met, place)
+        if not met:
+            return ""
+        rows, hits = (list(part) for part in zip(*met, strict=True))
+        secrets = dict(zip(NUMBERS, self.numbers[hits].T, strict=True))
+        ends = np.column_stack([secrets["lower"], secrets["upper"]])
         for column in frame.columns:
-            if column in KEY or rows.empty:
+            if column in KEY:
                 continue
-            values = pd.to_numeric(rows[column], errors="coerce").to_numpy(dtype=float)
+            values = pd.to_numeric(frame[column].iloc[rows], errors="coerce").to_numpy(dtype=float)
             secret = COUNT_COLUMNS.get(str(column))
             told = np.zeros(len(rows), dtype=bool)
             if secret is not None:
-                told |= values == rows[f"hidden {secret}"].to_numpy(dtype=float)
+                told |= values == secrets[secret]
             for scale in (1, 100) if secret is None and column not in DECLARED_COLUMNS else ():
-                rate = scale * rows["hidden rate"].to_numpy(dtype=float)
+                rate = scale * secrets["rate"]
                 telling = RATE_WORDS.search(str(column)) is not None or column in {"estimate", "rate"}
                 simple = np.isclose(rate * 4 / scale, np.round(rate * 4 / scale))
                 # the true rate may be an end of the very range that is shown instead of it
                 open_end = (np.abs(values[:, None] - scale * ends) <= TOLERANCE * scale).any(axis=1)
                 told |= (np.abs(values - rate) <= TOLERANCE * scale) & (telling | ~simple) & ~open_end
             if told.any():
-                cell = rows.iloc[int(np.argmax(told))]
-                return f"{_name({name: cell[name] for name in keys})}, column {column}"
+                return f"{self.name(hits[int(np.argmax(told))])}, column {column}"
         return ""
 
+    def named(self, said: int) -> frozenset[int]:
+        """Return the hidden cells that a place names which says these words."""
+        rest = (1 << len(self.cells)) - 1
+        for bits, in_need in self.in_need.items():
+            if not said & bits:
+                rest &= ~in_need
+        digits = f"{rest:b}"[::-1] if rest else ""
+        return frozenset(found.start() for found in ONE.finditer(digits))
 
-def _tokens(cell: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def _known(self, keys: tuple[str, ...]) -> Mapping[tuple[str, ...], Sequence[int]]:
+        """Return the hidden cells by these parts of their key."""
+        if keys not in self.by_key:
+            places = [KEY.index(name) for name in keys]
+            known: dict[tuple[str, ...], list[int]] = {}
+            for at, cell in enumerate(self.cells):
+                known.setdefault(tuple(cell[place] for place in places), []).append(at)
+            self.by_key[keys] = known
+        return self.by_key[keys]
+
+    def _of_sites_named(self, met: list[tuple[int, int]], place: str) -> list[tuple[int, int]]:
+        """Leave only cells of the sites that the place names, where it names any."""
+        sites = {site for site in self.sites if _says(place, site)}
+        return [(row, at) for row, at in met if not sites or self.cells[at][1] in sites]
+
+
+class _Said:
+    """What the texts of one file say, each text looked at once, however often it stands there."""
+
+    def __init__(self, index: _Index, place: str) -> None:
+        self.index = index
+        self.known: dict[str, int] = {}
+        self.printed: dict[str, tuple[set[str], list[tuple[int, str]], bool]] = {}
+        self.named: dict[int, frozenset[int]] = {}
+        self.place = self._words(place)
+
+    def told_in(self, passage: Passage) -> str:
+        """Say which hidden cell a sentence tells of; "" for none."""
+        numbers, hits, _ = self._numbers(passage.text)
+        if not hits:
+            return ""
+        said = self._words(passage.text) | self._words(passage.around) | self.place
+        return self._told(hits, said, numbers, alone="")
+
+    def told_in_row(self, row: Row) -> str:
+        """Say which hidden cell a row of a table tells of in one of its cells; "" for none."""
+        beside = self._words(row.above) | self.place
+        for cell in row.cells:
+            beside |= self._words(cell)
+        columns = [self._words(row.column(place)) for place in range(len(row.cells))]
+        if not self._named(reduce(or_, columns, beside)):
+            return ""
+        for place, cell in enumerate(row.cells):
+            numbers, hits, alone = self._numbers(cell)
+            counted = COUNT_COLUMNS.get(row.column(place).strip().lower(), EITHER_COUNT) if alone else ""
+            if told := self._told(hits, beside | columns[place], numbers, alone=counted):
+                return told
+        return ""
+
+    def _named(self, said: int) -> frozenset[int]:
+        if said not in self.named:
+            self.named[said] = self.index.named(said)
+        return self.named[said]
+
+    def _told(self, hits: list[tuple[int, str]], said: int, numbers: set[str], *, alone: str) -> str:
+        """Name the first cell that is told; `alone` has the kinds of count that a lone number tells."""
+        named = self._named(said) if hits else ()
+        about_rates = said & 1
+        for at, kind in hits if named else ():
+            if at not in named:
+                continue
+            if about_rates and (kind == "rate" or kind in alone):
+                return self.index.name(at)
+            if kind != "rate" and self._both_counts(at, numbers):
+                return self.index.name(at)
+        return ""
+
+    def _both_counts(self, at: int, numbers: set[str]) -> bool:
+        x, n = self.index.numbers[at, :2]
+        return bool(x == x and n == n and {f"{x:.0f}", f"{n:.0f}"} <= numbers)
+
+    def _numbers(self, text: str) -> tuple[set[str], list[tuple[int, str]], bool]:
+        """Return the numbers printed in a text, what they may tell of, and whether it is but a number."""
+        if text not in self.printed:
+            found = NUMBER.findall(text)
+            numbers = {_plain(token) for token in found}
+            hits = [hit for token in sorted(numbers) for hit in self.index.tokens.get(token, ())]
+            self.printed[text] = numbers, hits, text.strip(" %") in found
+        return self.printed[text]
+
+    def _words(self, text: str) -> int:
+        """Return the bits of the words that a text says."""
+        if text not in self.known:
+            low = text.lower()
+            bits = int(RATE_WORDS.search(low) is not None)
+            words = self.index.words if LETTER.search(low) else self.index.figures
+            for word, bit in words.items():
+                if _says(low, word):
+                    bits |= 1 << bit
+            self.known[text] = bits
+        return self.known[text]
+
+
+def _naming(
+    indicator: str,
+    site: str,
+    period: str,
+    dimension: str,
+    subgroup: str,
+    names: Mapping[str, Iterable[str]],
+    several_sites: bool,
+) -> list[set[str]]:
+    """Return sets of words; a place that names the cell has one of each."""
+    wanted = [_period_words(period), {indicator, *names.get(indicator, ())}]
+    if several_sites:
+        wanted.append({site, *names.get(site, ())})
+    if dimension == "all":
+        wanted.append({"all", "everyone", "total"})
+    else:
+        wanted += [{part} for part in subgroup.split("*")]
+    return wanted
+
+
+def _tokens(numbers: Sequence[float]) -> Iterator[tuple[str, str]]:
     """Give the ways in which the numbers of a cell may be printed, and what kind of number each is."""
-    rate = cell["rate"]
-    ends = [end for end in (cell["lower"], cell["upper"]) if end == end]
+    numerator, denominator, rate, *ends = numbers
     if rate == rate and not any(abs(rate - end) < NEAR_END for end in ends):
         for token in {f"{100 * rate:.1f}", f"{100 * rate:.2f}", f"{rate:.3f}", f"{rate:.4f}"}:
             yield token, "rate"
-    for name in ("numerator", "denominator"):
-        if cell[name] == cell[name]:
-            yield f"{cell[name]:.0f}", name
+    if numerator == numerator:
+        yield f"{numerator:.0f}", "numerator"
+    if denominator == denominator:
+        yield f"{denominator:.0f}", "denominator"
 
 
 def _period_words(period: str) -> set[str]:
@@ -286,10 +418,4 @@ def _plain(token: str) -> str:
 
 def _squeeze(text: str) -> str:
     """Leave only letters and digits, so that line breaks, quotes and escapes hide nothing."""
-    return "".join(letter for letter in text.lower() if letter.isalnum())
-
-
-def _name(cell: Mapping[str, Any]) -> str:
-    return ", ".join(
-        str(cell[name]) for name in ("indicator", "site_id", "period", "subgroup") if name in cell
-    )
+    return NO_LETTER.sub("", text.lower())
