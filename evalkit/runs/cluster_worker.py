@@ -22,7 +22,7 @@ from evalkit.errors import EvalkitError, RunError
 from evalkit.runs.kernels import Receipt
 from evalkit.runs.plan import NotebookRun
 from evalkit.runs.pool import LostWorker, WarmPool
-from evalkit.runs.record import hash_evalkit, hash_file, library_versions, result_files
+from evalkit.runs.record import hash_evalkit, hash_file, library_versions
 from evalkit.runs.share import (
     BLOBS,
     ClusterJob,
@@ -30,6 +30,7 @@ from evalkit.runs.share import (
     Share,
     differences,
     first_unseen,
+    made_files,
     read_outcome,
     write_outcome,
 )
@@ -133,7 +134,7 @@ def _run_here(
     try:
         with held.workspace(job, share, place=place) as root:
             run = _move(job.run, job.root, root)
-            before = result_files(run)
+            before = made_files(run)
             future = held.submit(run, root=root, time_limit=job.time_limit)
             while not wait([future], timeout=WANTED_CHECK).done:
                 if not is_wanted():
@@ -157,10 +158,10 @@ def _run_here(
 
 
 def _made(run: NotebookRun, receipt: Receipt, before: Mapping[Path, int]) -> set[Path]:
-    """Return the files of a run that count: of one that did not end well, no results."""
+    """Return the files of a run that count: of one that did not end well only the notebook and its output."""
     made = {path for path in (receipt.saved, run.overflow) if path is not None and path.is_file()}
     if receipt.status == "done":
-        made |= {path for path, changed in result_files(run).items() if before.get(path) != changed}
+        made |= {path for path, changed in made_files(run).items() if before.get(path) != changed}
     return made
 
 

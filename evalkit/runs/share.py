@@ -21,6 +21,7 @@ from evalkit.runs.record import PARTIAL, describe_inputs, hash_file
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 BLOBS = "blobs"
+KEPT_FOR_OTHERS = ("notebooks", "run")  # in a run's folder: other runs' notebooks, and this machine's records
 VISIBLE_LIMIT = 60.0  # seconds for which a network file system may show an old state
 VISIBLE_CHECK = 0.1  # seconds
 
@@ -240,11 +241,22 @@ def read_outcome(content: bytes, run: NotebookRun, root: Path) -> Outcome:
     )
 
 
+def made_files(run: NotebookRun) -> dict[Path, int]:
+    """Return every file that a run may make beside its notebook, with its time of change in nanoseconds."""
+    return {
+        path: path.stat().st_mtime_ns
+        for path in run.folder.rglob("*")
+        if path.is_file() and path.relative_to(run.folder).parts[0] not in KEPT_FOR_OTHERS
+    }
+
+
 def _strange_names(names: Mapping[str, str], run: NotebookRun, root: Path) -> Iterable[str]:
     own = {path.relative_to(root).as_posix() for path in (run.output, run.failed, run.overflow)}
-    results = (run.folder / "results").relative_to(root).parts
+    folder = run.folder.relative_to(root).parts
     for name, sha256 in names.items():
         parts = PurePosixPath(name).parts
-        within = len(parts) > len(results) and parts[: len(results)] == results and ".." not in parts
-        if not (name in own or within) or "\\" in name or not SHA256.fullmatch(str(sha256)):
+        below = parts[len(folder) :]
+        within = parts[: len(folder)] == folder and bool(below) and below[0] not in KEPT_FOR_OTHERS
+        plain = ".." not in parts and "\\" not in name and name == PurePosixPath(name).as_posix()
+        if not (name in own or (within and plain)) or not SHA256.fullmatch(str(sha256)):
             yield name
