@@ -65,8 +65,10 @@ def protect(
     -------
     The cells in their order, with `status` "shown", "coded" (`count` as it is printed, rounded) or "hidden"
     (`count` is NaN). One status stands for cells hidden for themselves and to protect others. The grand total
-    is hidden only where it is small itself. Every hidden count passes `attack`: its range is at least
-    `width`, or as wide as the grand total, which stands, allows.
+    is hidden only where it is small itself. Zeros are shown; only in a block of cells where the ranges cannot
+    be wide enough beside them are some hidden like small counts, so that there a hidden count may be 0. Every
+    small count passes `attack`: its range is at least `width`, or what would be left of it if everything but
+    the grand total were hidden.
 
     Raises
     ------
@@ -122,7 +124,7 @@ def protect_with_proof(
         raise DataError(f"{count}: every cell needs a count of 0 or more to be protected")
     small = chosen_rule.is_small(table.value)
     system = _system(table, chosen_rule, "symbols", small, far=2 * float(table.value.max(initial=0)) + 1000)
-    wanted = _wanted(table, chosen_rule, small, width)
+    wanted = _wanted(table, chosen_rule, small | system.last, width)
     system = replace(
         system,
         wanted=wanted,
@@ -304,10 +306,12 @@ def _system(table: _Table, rule: Rule, attacker: Attacker, small: Flags, *, far:
     shown_low, shown_high = rule.stands_for(table.value)
     low = np.zeros(size) if attacker == "non-negative" or not rule.zero_is_shown else np.ones(size)
     high = np.full(size, far)
+    zero = (table.value == 0) & rule.zero_is_shown
+    low_last = np.zeros(size)
     if attacker == "symbols":
         low = np.where(small, rule.smallest, rule.least_shown)
-        high = np.where(small, rule.largest, far)
-    zero = (table.value == 0) & rule.zero_is_shown
+        high = np.where(small | zero, rule.largest, far)
+        low_last = np.where(small | zero, 0, rule.least_shown)
     low = np.where(zero, 0, low)
     return System(
         value=table.value,
@@ -325,7 +329,7 @@ def _system(table: _Table, rule: Rule, attacker: Attacker, small: Flags, *, far:
         first=small,
         never=(table.is_total | zero) & ~small,
         last=zero & ~table.is_total & ~small,
-        hidden_low_last=np.where(small & (attacker == "symbols"), low, 0),
+        hidden_low_last=low_last,
         loss=np.where(small, 0.0, np.log1p(np.where(zero, rule.least_shown, np.nan_to_num(table.value)))),
         implied=np.zeros((0, 2), dtype=np.int64),
     )

@@ -74,7 +74,10 @@ def overlapping(rng: np.random.Generator) -> tuple[pd.DataFrame, list[str]]:
 
 
 def attacked(cells: pd.DataFrame, dimensions: list[str], hidden: np.ndarray) -> np.ndarray:
-    """Give the width of the range left of each hidden cell to an attacker who is told which are small."""
+    """Give the width of the range left of each hidden cell to an attacker who is told which are small.
+
+    A small cell holds 1 to 9 persons, or, in a table that hides zeros with them, 0 to 9.
+    """
     keys = [tuple(key) for key in cells[dimensions].to_numpy()]
     truth = cells["n"].to_numpy(dtype=float)
     lines = []
@@ -92,7 +95,8 @@ def attacked(cells: pd.DataFrame, dimensions: list[str], hidden: np.ndarray) -> 
                 line[total], line[parts] = -1, 1
                 lines.append(line)
     small = hidden & (truth < SMALL)
-    low = np.where(small, 1, np.where(hidden, SMALL, truth))
+    fewest = 0 if (truth[hidden] == 0).any() else 1
+    low = np.where(small, fewest, np.where(hidden, SMALL, truth))
     high = np.where(small, SMALL - 1, np.where(hidden, truth.sum(), truth))
     sums = np.array(lines)
     unknown = np.flatnonzero(hidden)
@@ -134,13 +138,14 @@ def trial(
         inevitable = 0
         if narrow.any():
             total = cells[dimensions].eq("All").all(axis=1).to_numpy()
-            most = (truth > 0) & ~total
+            most = ~total
             inevitable = np.isclose(
                 attacked(cells, dimensions, most)[small[most]][narrow], of_small[narrow]
             ).sum()
         yield {
             "cells": len(cells),
             "small": small.sum(),
+            "zeros": (hidden & (truth == 0)).sum(),
             "hidden": hidden.sum(),
             "recovered": (widths < 1e-6).sum(),
             "narrow": narrow.sum(),
@@ -166,7 +171,7 @@ def main() -> None:
         means, sums = rows.mean(), rows.sum()
         print(
             f"{name}: {len(rows)} tables of {means['cells']:.0f} cells; small {means['small']:.2f}, hidden "
-            f"{means['hidden']:.2f} on average; recovered exactly {sums['recovered']:.0f}; small in a range "
+            f"{means['hidden']:.2f} on average, zeros among them {means['zeros']:.2f}; recovered exactly {sums['recovered']:.0f}; small in a range "
             f"below {WIDTH}: {sums['narrow']:.0f}, of which no choice could widen {sums['inevitable']:.0f}; "
             f"small shown {sums['unhidden']:.0f}; grand totals hidden {sums['totals hidden']:.0f}; "
             f"seconds: median {rows['seconds'].median():.3f}, longest {rows['seconds'].max():.2f}",
