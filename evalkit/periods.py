@@ -63,5 +63,5 @@ def reader_label(text: str, frequency: str) -> str:
         year_text, quarter = text.split("-")
         return f"{quarter} {year_text}"
     if frequency == "month":
-        return str(pd.Period(text, freq="M").strftime("%B %Y"))
+        return str(to_period(text, frequency).strftime("%B %Y"))
     return text
