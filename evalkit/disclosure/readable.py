@@ -98,7 +98,7 @@ def _read_csv(data: bytes, content: Content) -> None:
 def _read_parquet(data: bytes, content: Content) -> None:
     import pyarrow.parquet as pq
 
-    table = pq.read_table(io.BytesIO(data))
+    table = pq.ParquetFile(io.BytesIO(data)).read(use_threads=False)
     content.frames.append(table.to_pandas(ignore_metadata=True))
     for value in (table.schema.metadata or {}).values():
         _add_text(value.decode("utf-8", errors="replace"), content)
@@ -195,8 +195,13 @@ class _Page(HTMLParser):
 
     def take_table(self, tokens: Sequence[str]) -> None:
         """Read the inside of a table, cut into text, tag, text, tag and so on, as the parser would."""
+        names = {tag: tag.split(" ", 1)[0] for tag in set(tokens[1::2])}
         for text, tag in zip(tokens[::2], tokens[1::2], strict=False):
-            name = tag.split(" ", 1)[0]
+            name = names[tag]
+            if name in {"td", "th"} and self.row is not None:
+                self.in_head = self.in_head and name == "th"
+                self.text = []
+                continue
             if name in {"/td", "/th"} and "&" not in text and not self.text and self.row is not None:
                 self.row.append(" ".join(text.split()))
                 continue

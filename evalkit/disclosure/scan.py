@@ -190,27 +190,29 @@ class _Index:
     tokens : a printed number -> the hidden cells that it may tell of, and as which kind of number
     words : every word that names anything, by its bit; bit 0 is for `RATE_WORDS`
     figures : those of the words that hold no letter, such as "2018-19"
-    in_need : a set of words, of which a place that names a cell says one -> the cells it must name, a bit for each
+    in_need : words, by their bits -> the hidden cells, a bit for each, that one of these must name
     """
 
     def __init__(self, hidden: pd.DataFrame, names: Mapping[str, Iterable[str]]) -> None:
-        self.cells = list(zip(*(hidden[name].astype(str) for name in KEY), strict=True))
+        self.cells = list(zip(*(hidden[name].astype(str).tolist() for name in KEY), strict=True))
         self.numbers = hidden[list(NUMBERS)].to_numpy(dtype=float)
         self.sites = set(hidden["site_id"].astype(str))
         several_sites = len(self.sites) > 1
         self.words: dict[str, int] = {}
         self.in_need: dict[int, int] = {}
         self.tokens: dict[str, list[tuple[int, str]]] = {}
-        named: dict[tuple[str, ...], tuple[int, ...]] = {}
+        named: dict[tuple[str, str, str, str, str], list[int]] = {}
         for at, (cell, numbers) in enumerate(zip(self.cells, self.numbers.tolist(), strict=True)):
             indicator, site, _, _, period, dimension, subgroup = cell
             name = (indicator, site, period, dimension, subgroup)
-            if name not in named:
-                named[name] = tuple(self._bits(words) for words in _naming(*name, names, several_sites))
+            named.setdefault(name, []).append(at)
             for token, kind in _tokens(numbers):
                 self.tokens.setdefault(token, []).append((at, kind))
-            for bits in named[name]:
-                self.in_need[bits] = self.in_need.get(bits, 0) | 1 << at
+        for name, cells in named.items():
+            alike = sum(1 << at for at in cells)
+            for words in _naming(*name, names, several_sites):
+                bits = self._bits(words)
+                self.in_need[bits] = self.in_need.get(bits, 0) | alike
         self.figures = {word: bit for word, bit in self.words.items() if not LETTER.search(word)}
         self.by_key: dict[tuple[str, ...], dict[tuple[str, ...], list[int]]] = {}
 
