@@ -9,6 +9,7 @@ from typing import Any
 
 from evalkit.agreements import DataAgreement, parse_day
 from evalkit.errors import ParameterError
+from evalkit.parameters import Network
 from evalkit.runs.plan import Plan, Terms, plan_runs
 from evalkit.runs.record import hash_evalkit, hash_file, library_versions, read_record, write_whole
 from evalkit.workspace import Workspace
@@ -62,7 +63,7 @@ def plan_network(
             agreements={item.agreement_id: _in_words(item, day) for item in agreements},
         )
 
-    return plan_runs(
+    plan = plan_runs(
         workspace.root,
         network_id=network,
         site_ids=shown,
@@ -72,6 +73,26 @@ def plan_network(
         notebooks=notebooks,
         terms=terms,
     )
+    return replace(plan, own_data=_own_data(declared))
+
+
+def _own_data(declared: Network) -> dict[str, frozenset[str]]:
+    """Name the files and folders that one site alone names, as a source or as its evidence log."""
+    named = {
+        site_id: {
+            *(source.path for source in site.sources if source.path),
+            *([site.contribution.evidence_file] if site.contribution else []),
+        }
+        - {""}
+        for site_id, site in declared.sites.items()
+    }
+    everyone = [source.path for source in declared.sources] + [path for own in named.values() for path in own]
+
+    def is_own(path: str) -> bool:
+        around = [o for o in everyone if Path(o).is_relative_to(path) or Path(path).is_relative_to(o)]
+        return len(around) == 1
+
+    return {site_id: frozenset(filter(is_own, paths)) for site_id, paths in named.items()}
 
 
 def plan_pages(
@@ -133,7 +154,8 @@ def _is_simulated(folder: Path, *, seed: int) -> bool:
         note = json.loads(folder.with_name(SIMULATION).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return bool(note["files"]) and note == _describe(folder, seed=seed)
+    described = _describe(folder, seed=seed)
+    return bool(described["files"]) and note == described
 
 
 def _describe(folder: Path, *, seed: int) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class Plan:
     chains : a tuple of runs for each chosen site; a run needs those before it, a chain needs no other
     network_runs : run in order once every chain has ended
     terms : those of each site, and of the network under None; empty where nothing is withheld
+    own_data : paths in the data folder that only one site's sources name, by that site
     """
 
     root: Path
@@ -106,6 +107,7 @@ class Plan:
     chains: tuple[tuple[NotebookRun, ...], ...]
     network_runs: tuple[NotebookRun, ...]
     terms: Mapping[str | None, Terms] = field(default_factory=dict, hash=False)
+    own_data: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
 
     @property
     def runs(self) -> tuple[NotebookRun, ...]:

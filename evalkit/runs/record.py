@@ -15,6 +15,17 @@ from evalkit.runs.plan import NotebookRun, Plan
 
 LIBRARIES = ("matplotlib", "numpy", "pandas", "papermill", "scipy", "seaborn", "statsmodels")
 PARTIAL = ".partial"
+RECORDED = {
+    "notebook_sha256",
+    "parameters",
+    "agreements",
+    "inputs",
+    "evalkit_sha256",
+    "versions",
+    "status",
+    "error",
+    "outputs",
+}
 
 State = Literal["done", "stale", "failed", "never run"]
 
@@ -51,7 +62,7 @@ def run_state(plan: Plan, run: NotebookRun) -> RunState:
         ("evalkit_sha256", "evalkit itself"),
         ("versions", "the libraries"),
     ):
-        if record.get(part) != now[part]:
+        if record[part] != now[part]:
             return RunState(run, "stale", f"{what} changed")
     changes = _changes(record["inputs"], now["inputs"])
     changes += _changes(
@@ -104,12 +115,8 @@ def write_record(
 
 
 def read_record(run: NotebookRun) -> dict[str, Any] | None:
-    """Return a run's record; None where there is none."""
-    path = record_path(run)
-    if not path.is_file():
-        return None
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record
+    """Return a run's record; None where there is none, or none that this evalkit understands."""
+    return _read(record_path(run))
 
 
 def record_path(run: NotebookRun) -> Path:
@@ -132,7 +139,7 @@ def withdraw(plan: Plan, run: NotebookRun) -> None:
 def site_is_there(plan: Plan, site_id: str) -> bool:
     """Tell whether any notebook of a site has ended well."""
     records = (plan.folder / site_id / "run").glob("*.json")
-    return any(json.loads(path.read_text(encoding="utf-8"))["status"] == "done" for path in records)
+    return any((record := _read(path)) and record["status"] == "done" for path in records)
 
 
 def result_files(run: NotebookRun) -> dict[Path, int]:
@@ -200,7 +207,17 @@ def _input_files(plan: Plan, run: NotebookRun) -> list[Path]:
         *(plan.root / "data_dictionary").glob("*.yml"),
     }
     if run.site_id:
-        declared |= {path for path in data.rglob("*") if path.is_file()}
+        others = [
+            data / name
+            for site_id, names in plan.own_data.items()
+            if site_id != run.site_id
+            for name in names
+        ]
+        declared |= {
+            path
+            for path in data.rglob("*")
+            if path.is_file() and not any(path.is_relative_to(other) for other in others)
+        }
     return sorted(declared | _earlier_results(plan, run))
 
 
@@ -214,10 +231,19 @@ def _earlier_results(plan: Plan, run: NotebookRun) -> set[Path]:
         records += [
             path for site_id in plan.site_ids for path in (plan.folder / site_id / "run").glob("*.json")
         ]
-    names = {name for path in records for name in json.loads(path.read_text(encoding="utf-8"))["outputs"]}
+    names = {name for path in records if (record := _read(path)) for name in record["outputs"]}
     return {
         plan.root / name for name in names if not name.endswith(".ipynb") and (plan.root / name).is_file()
     }
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Read a record; a torn one, or one of another version, is none."""
+    try:
+        record: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.keys() >= RECORDED else None
 
 
 def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -181,3 +182,27 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
         write_whole(path, "second" * 10_000 + "\ud800")
     assert path.read_text() == "first"
     assert [item.name for item in path.parent.iterdir()] == ["file.txt"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"done"', "{}", '{"status": "done", "outputs": {}}'])
+def test_a_record_that_is_torn_or_of_another_version_is_not_believed(plan, content):
+    _finish(plan, plan.runs[0])
+    record_path(plan.runs[0]).write_text(content)
+    assert run_state(plan, plan.runs[0]).state == "never run"
+    assert not site_is_there(plan, "a")
+    withdraw(plan, plan.runs[0])
+    assert describe_inputs(plan, plan.network_runs[0])["inputs"]
+
+
+def test_a_file_that_only_another_site_names_does_not_make_a_run_stale(plan):
+    data = plan.root / "outputs/demo/data"
+    (data / "b").mkdir()
+    (data / "b" / "rows.csv").write_text("abc")
+    plan = replace(plan, own_data={"b": frozenset({"b"})})
+    of_a, of_b = plan.chains[0][0], plan.chains[1][0]
+    assert "outputs/demo/data/b/rows.csv" in describe_inputs(plan, of_b)["inputs"]
+    _finish(plan, of_a)
+    _finish(plan, of_b)
+    (data / "b" / "rows.csv").write_text("changed")
+    assert run_state(plan, of_a).state == "done"
+    assert run_state(plan, of_b)[1:] == ("stale", "outputs/demo/data/b/rows.csv changed")
