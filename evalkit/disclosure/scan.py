@@ -40,6 +40,7 @@ PERSON_COLUMNS = re.compile(
 LETTER = re.compile(r"[^\W\d_]")
 ONE = re.compile("1")
 EITHER_COUNT = "numerator denominator"
+FRACTION = re.compile(r"(?<![\w.,])(\d[\d,]*)\s*(?:of|out of|/)\s*(?:the |its )?(\d[\d,]*)(?![\w])")
 NO_LETTER = re.compile(r"[\W_]+")
 SHORTEST_TEXT = 20  # letters; a shorter text of restricted evidence is said by chance
 TOLERANCE = 1e-9
@@ -70,7 +71,8 @@ def hidden_numbers(full: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     A row for each cell of which something is kept back; NaN for what is shown. `lower` and `upper` are the
-    ends of the range that is shown instead. For `scan_outputs` only.
+    ends of the range that is shown instead, `persons` is the denominator whether it is shown or not. For
+    `scan_outputs` only.
     """
     columns = [*KEY, "numerator", "denominator", "value", "lower", "upper"]
     both = full[columns].merge(shown[columns], on=KEY, how="left", suffixes=("", "_shown"), validate="1:1")
@@ -81,6 +83,7 @@ def hidden_numbers(full: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
         rate=rate.where(both["numerator_shown"].isna() & both["value_shown"].isna()),
         lower=both["lower_shown"],
         upper=both["upper_shown"],
+        persons=both["denominator"],
     )
     return kept[kept[["numerator", "denominator", "rate"]].notna().any(axis=1)].reset_index(drop=True)
 
@@ -187,6 +190,7 @@ class _Index:
     ----------
     cells : the key of each hidden cell, in the order of `KEY`
     numbers : the numbers of each hidden cell, in the order of `NUMBERS`; NaN for those that are shown
+    fractions : how a hidden numerator is printed with its denominator, "3 of 61"; "" where it may be
     tokens : a printed number -> the hidden cells that it may tell of, and as which kind of number
     words : every word that names anything, by its bit; bit 0 is for `RATE_WORDS`
     figures : those of the words that hold no letter, such as "2018-19"
@@ -196,6 +200,7 @@ class _Index:
     def __init__(self, hidden: pd.DataFrame, names: Mapping[str, Iterable[str]]) -> None:
         self.cells = list(zip(*(hidden[name].astype(str).tolist() for name in KEY), strict=True))
         self.numbers = hidden[list(NUMBERS)].to_numpy(dtype=float)
+        self.fractions = _fractions(hidden)
         self.sites = set(hidden["site_id"].astype(str))
         several_sites = len(self.sites) > 1
         self.words: dict[str, int] = {}
@@ -342,13 +347,16 @@ class _Said:
 
     def _both_counts(self, at: int, numbers: set[str]) -> bool:
         x, n = self.index.numbers[at, :2]
-        return bool(x == x and n == n and {f"{x:.0f}", f"{n:.0f}"} <= numbers)
+        return self.index.fractions[at] in numbers or bool(
+            x == x and n == n and {f"{x:.0f}", f"{n:.0f}"} <= numbers
+        )
 
     def _numbers(self, text: str) -> tuple[set[str], list[tuple[int, str]], bool]:
         """Return the numbers printed in a text, what they may tell of, and whether it is but a number."""
         if text not in self.printed:
             found = NUMBER.findall(text)
             numbers = {_plain(token) for token in found}
+            numbers |= {f"{_plain(x)} of {_plain(n)}" for x, n in FRACTION.findall(text)}
             hits = [hit for token in sorted(numbers) for hit in self.index.tokens.get(token, ())]
             self.printed[text] = numbers, hits, text.strip(" %") in found
         return self.printed[text]
@@ -396,6 +404,22 @@ def _tokens(numbers: Sequence[float]) -> Iterator[tuple[str, str]]:
         yield f"{numerator:.0f}", "numerator"
     if denominator == denominator:
         yield f"{denominator:.0f}", "denominator"
+
+
+def _fractions(hidden: pd.DataFrame) -> list[str]:
+    """Write each hidden numerator with its denominator; "" where the ends of the range shown say the same."""
+    persons = hidden["persons"] if "persons" in hidden else hidden["denominator"]
+    written = []
+    for x, n, lower, upper in zip(
+        *(
+            column.astype(float)
+            for column in (hidden["numerator"], persons, hidden["lower"], hidden["upper"])
+        ),
+        strict=True,
+    ):
+        ends = {round(end * n) for end in (lower, upper) if end == end and n == n}
+        written.append("" if x != x or n != n or round(x) in ends else f"{x:.0f} of {n:.0f}")
+    return written
 
 
 def _period_words(period: str) -> set[str]:

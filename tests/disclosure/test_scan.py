@@ -211,3 +211,30 @@ def test_hidden_numbers_are_those_that_a_release_keeps_back():
     assert kept["denominator"].fillna(0).tolist() == [61, 0]
     assert kept["rate"].round(4).tolist() == [round(23 / 61, 4), 0.05]
     assert list(kept.columns[:7]) == KEY
+
+
+@pytest.mark.parametrize(
+    ("text", "leaks"),
+    [
+        ("Chronic absence among Latinx students in 2018-19: 4 of 61.", 1),
+        ("Chronic absence, Latinx, 2018-19: 4 out of 61 students.", 1),
+        ("Chronic absence, Latinx, 2018-19: 4/61.", 1),
+        ("Chronic absence, Latinx, 2018-19: fewer than 10 of 61.", 0),
+        ("Chronic absence, Latinx, 2018-19: n = 61; 4 schools.", 0),
+        ("Attendance, Latinx, 2018-19: 4 of 61.", 0),
+    ],
+)
+def test_a_hidden_count_is_told_beside_a_number_of_persons_that_is_shown(tmp_path, text, leaks):
+    hidden = pd.DataFrame(
+        [{**CELL, "numerator": 4.0, "denominator": np.nan, "rate": 4 / 61, "lower": 0, "upper": 9 / 61}]
+    ).assign(persons=61.0)
+    (tmp_path / "page.txt").write_text(text)
+    assert len(scan_outputs(tmp_path, hidden, names=NAMES)) == leaks
+
+
+def test_an_end_of_the_range_that_is_shown_may_be_written_as_a_count(tmp_path):
+    hidden = pd.DataFrame(
+        [{**CELL, "numerator": 9.0, "denominator": np.nan, "rate": 9 / 61, "lower": 0, "upper": 9 / 61}]
+    ).assign(persons=61.0)
+    (tmp_path / "page.txt").write_text("Chronic absence, Latinx, 2018-19: at most 9 of 61.")
+    assert scan_outputs(tmp_path, hidden, names=NAMES) == []
