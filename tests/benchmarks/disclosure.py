@@ -171,10 +171,11 @@ def main() -> None:
         means, sums = rows.mean(), rows.sum()
         print(
             f"{name}: {len(rows)} tables of {means['cells']:.0f} cells; small {means['small']:.2f}, hidden "
-            f"{means['hidden']:.2f} on average, zeros among them {means['zeros']:.2f}; recovered exactly {sums['recovered']:.0f}; small in a range "
-            f"below {WIDTH}: {sums['narrow']:.0f}, of which no choice could widen {sums['inevitable']:.0f}; "
-            f"small shown {sums['unhidden']:.0f}; grand totals hidden {sums['totals hidden']:.0f}; "
-            f"seconds: median {rows['seconds'].median():.3f}, longest {rows['seconds'].max():.2f}",
+            f"{means['hidden']:.2f} on average, zeros among them {means['zeros']:.2f}; recovered exactly "
+            f"{sums['recovered']:.0f}; small in a range below {WIDTH}: {sums['narrow']:.0f}, of which no "
+            f"choice could widen {sums['inevitable']:.0f}; small shown {sums['unhidden']:.0f}; grand totals "
+            f"hidden {sums['totals hidden']:.0f}; seconds: median {rows['seconds'].median():.3f}, longest "
+            f"{rows['seconds'].max():.2f}",
             flush=True,
         )
 
