@@ -90,7 +90,7 @@ def main(descriptor: int) -> NoReturn:
     connection = Connection(descriptor)
     if sys.path.count(sys.path[-1]) > 1:
         sys.path.pop()
-    _preload()
+    preload()
     from evalkit.runs.engines import WarmEngine
     from evalkit.runs.shell import new_shell
 
@@ -154,7 +154,7 @@ class _Server:
             return
         ticket, run, root, time_limit, warm = asked
         if run.terms is not None:
-            _read_ahead(run.terms.network, root)
+            read_ahead(run.terms.network, root)
         self._start(ticket, run, root=root, time_limit=time_limit, warm=warm)
 
     def _start(self, ticket: int, run: Job, *, root: Path, time_limit: float, warm: bool) -> None:
@@ -189,7 +189,8 @@ class _Server:
             self.connection.send((worker.ticket, receipt))
 
 
-def _preload() -> None:
+def preload() -> None:
+    """Import, and do once, what notebooks would each import and do."""
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # see become_worker
     for name in PRELOADED:
         with suppress(*([ImportError] if name in OPTIONAL else [])):
@@ -216,7 +217,7 @@ def _draw_once() -> None:
 
 
 @functools.cache
-def _read_ahead(network: str, root: Path) -> None:
+def read_ahead(network: str, root: Path) -> None:
     """Read a network's parameters for all forks; what is wrong with them the notebooks will say."""
     from evalkit.errors import EvalkitError
     from evalkit.site_data import read_declared
