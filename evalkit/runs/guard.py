@@ -45,7 +45,7 @@ def scanner_of(terms: Terms, *, root: Path, outputs: Path) -> "Scanner":
 
     Parameters
     ----------
-    outputs : the folder of the network and audience; of several sites those count that have results there
+    outputs : the folder of the network and audience; of several sites those count that have a folder there
     """
     import pandas as pd
 
@@ -55,9 +55,9 @@ def scanner_of(terms: Terms, *, root: Path, outputs: Path) -> "Scanner":
     from evalkit.views import withheld_from
 
     home, declared = read_declared(root, terms.network)
-    # a site that has left nothing can give nothing away to what rests on several
+    # what rests on several sites can give nothing away of one that was never run
     several = len(terms.site_ids) > 1
-    shown = [s for s in terms.site_ids if not several or any((outputs / s / "results").glob("*.json"))]
+    shown = [site_id for site_id in terms.site_ids if not several or (outputs / site_id).is_dir()]
     withheld = [
         withheld_from(
             terms.audience,
