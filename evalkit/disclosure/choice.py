@@ -6,7 +6,7 @@ none (Fischetti and Salazar, 2001, Management Science 47:1008-1027). Where that 
 added greedily by the same conditions. Either way nothing is returned that has not passed the attack.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import process_time
 from typing import Literal
@@ -32,6 +32,7 @@ from evalkit.disclosure.system import (
 SECONDS = 1.0  # of the processor, for the exact choice of one block; a table of 6 by 4 takes about 0.03
 EXACT_ROUNDS = 30  # of attack and exact choice; a table of 6 by 4 takes 2 to 5
 NODES = 2_000  # branches of one mixed-integer program; ends it at the same point on every machine
+MARKS_TOGETHER = 600  # in one mixed-integer program
 NODES_TOGETHER = 50  # of one program for many blocks, which mostly needs none
 ROUNDS = 200  # of attack and choice, far more than any table has needed; then everything is hidden
 LIMITS_A_ROUND = 20  # of the narrowest ranges of a block; the others mostly widen with them
@@ -120,14 +121,24 @@ class _Search:
         return self.add(limits, numbers)
 
 
-def choose(systems: Sequence[System], *, exact: bool = True, seconds: float = SECONDS) -> list[Choice]:
+def choose(
+    systems: Sequence[System], *, seconds: float = SECONDS, largest: int | None = None
+) -> list[Choice]:
     """Choose for each system which marks to hide, losing as little as can be.
 
     Parameters
     ----------
-    exact : solve to the optimum where that takes no more than `seconds`, `EXACT_ROUNDS` and `NODES`
+    seconds : for each system to be solved to the optimum, beside `EXACT_ROUNDS` and `NODES`
+    largest : the most marks of a system that is solved to the optimum; by default any
     """
-    searches = [_Search(system=system, hidden=system.first.copy(), exact=exact) for system in systems]
+    searches = [
+        _Search(
+            system=system,
+            hidden=system.first.copy(),
+            exact=largest is None or system.first.size <= largest,
+        )
+        for system in systems
+    ]
     until = process_time() + seconds * len(systems)
     open_ones = [search for search in searches if search.needed.any()]
     _choose_again([search for search in open_ones if search.breaks_a_sum()], until=until)
@@ -229,14 +240,30 @@ def _choose_again(searches: Sequence[_Search], *, until: float) -> None:
 
 
 def _optima(searches: Sequence[_Search], *, until: float) -> list[Flags | None]:
-    """Choose for all at once, and where that is not done within a few branches for each alone."""
-    if not searches:
-        return []
-    together = _optimum(searches, nodes=NODES if len(searches) == 1 else NODES_TOGETHER, until=until)
-    if together is not None or len(searches) == 1:
-        ends = np.cumsum([search.system.first.size for search in searches])
-        return [together] if together is None else list(np.split(together, ends[:-1]))
-    return [_optimum([search], nodes=NODES, until=until) for search in searches]
+    """Choose for many at once, and where that is not done within a few branches for each alone."""
+    chosen: list[Flags | None] = []
+    for batch in _batches(searches):
+        together = _optimum(batch, nodes=NODES if len(batch) == 1 else NODES_TOGETHER, until=until)
+        if together is not None:
+            ends = np.cumsum([search.system.first.size for search in batch])
+            chosen += np.split(together, ends[:-1])
+        elif len(batch) == 1:
+            chosen.append(None)
+        else:
+            chosen += [_optimum([search], nodes=NODES, until=until) for search in batch]
+    return chosen
+
+
+def _batches(searches: Sequence[_Search]) -> Iterator[list[_Search]]:
+    """Put neighbours together as long as they have no more than `MARKS_TOGETHER` marks."""
+    batch: list[_Search] = []
+    for search in searches:
+        if batch and sum(item.system.first.size for item in [*batch, search]) > MARKS_TOGETHER:
+            yield batch
+            batch = []
+        batch.append(search)
+    if batch:
+        yield batch
 
 
 def _optimum(searches: Sequence[_Search], *, nodes: int, until: float) -> Flags | None:
