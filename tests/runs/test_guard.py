@@ -67,9 +67,9 @@ def _home(tmp_path_factory, write_notebook):
 
 
 @pytest.fixture(name="report", scope="module")
-def _report(home):
+def _report(home, warm_pool):
     plan = plan_network(home, "demo", sites=SITES, notebooks=["1_leaky"])
-    return plan, run_plan(plan, jobs=2)
+    return plan, run_plan(plan, pool=warm_pool)
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,14 @@ def test_nothing_that_told_it_is_left_in_any_file(home, report):
     assert all("'s1'" not in path.read_text() and "s1,3" not in path.read_text() for path in left)
 
 
-def test_the_partnerships_own_evaluators_see_everything(home):
+def test_the_partnerships_own_evaluators_see_everything(home, warm_pool):
     plan = plan_network(home, "demo", sites=["alder-park"], notebooks=["1_leaky"], audience="internal")
-    assert [row.status for row in run_plan(plan, jobs=1).rows] == ["done"]
+    assert [row.status for row in run_plan(plan, pool=warm_pool).rows] == ["done"]
 
 
-def test_a_number_that_names_no_cell_is_no_leak(home):
+def test_a_number_that_names_no_cell_is_no_leak(home, warm_pool):
     plan = plan_network(home, "demo", sites=["alder-park"], notebooks=["2_quiet"])
-    assert [row.status for row in run_plan(plan, jobs=1).rows] == ["done"]
+    assert [row.status for row in run_plan(plan, pool=warm_pool).rows] == ["done"]
 
 
 def test_what_cannot_be_judged_is_not_let_through(home, tmp_path):
@@ -160,7 +160,7 @@ data_agreements:
 """
 
 
-def test_an_agreement_that_ends_makes_what_rested_on_it_stale(home, tmp_path):
+def test_an_agreement_that_ends_makes_what_rested_on_it_stale(home, tmp_path, warm_pool):
     root = tmp_path / "workspace"
     for part in ("parameters", "data_dictionary", "notebooks"):
         shutil.copytree(home.root / part, root / part)
@@ -173,14 +173,14 @@ def test_an_agreement_that_ends_makes_what_rested_on_it_stale(home, tmp_path):
         return plan_network(workspace, "demo", sites=["alder-park"], notebooks=["2_quiet"], today=today)
 
     run = plan("2026-11-21").chains[0][0]
-    assert [row.status for row in run_plan(plan("2026-11-21"), jobs=1).rows] == ["done"]
+    assert [row.status for row in run_plan(plan("2026-11-21"), pool=warm_pool).rows] == ["done"]
     assert run_state(plan("2026-12-31"), run).state == "done"
     later = plan("2027-01-01")
     state = run_state(later, later.chains[0][0])
     assert (state.state, state.reason) == ("stale", "what the data agreements allow today changed")
 
 
-def test_every_notebook_of_a_batch_sees_the_same_day(home, tmp_path, write_notebook):
+def test_every_notebook_of_a_batch_sees_the_same_day(home, tmp_path, write_notebook, warm_pool):
     root = tmp_path / "workspace"
     for part in ("parameters", "data_dictionary"):
         shutil.copytree(home.root / part, root / part)
@@ -193,5 +193,5 @@ def test_every_notebook_of_a_batch_sees_the_same_day(home, tmp_path, write_noteb
     workspace = Workspace(root)
     shutil.copytree(home.root / "outputs" / "demo" / "data", root / "outputs" / "demo" / "data")
     plan = plan_network(workspace, "demo", sites=["alder-park"], today="2031-02-03")
-    assert run_plan(plan, jobs=1).problems == ()
+    assert run_plan(plan, pool=warm_pool).problems == ()
     assert "'2031-02-03'" in plan.chains[0][0].output.read_text()
