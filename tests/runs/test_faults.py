@@ -7,7 +7,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -169,7 +168,7 @@ def test_two_runs_at_once_are_refused_with_the_process_that_holds_the_workspace(
         time.sleep(0.02)
     with pytest.raises(RunError, match=rf"another run is under way here \(process {first.pid}\)"):
         run_plan(plan_runs(tmp_path, network_id="demo", site_ids=["a"]), jobs=1)
-    first.send_signal(signal.SIGTERM)
+    first.kill()
     first.communicate(timeout=30)
     with workspace_lock(tmp_path):
         pass
