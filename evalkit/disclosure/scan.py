@@ -26,6 +26,11 @@ COUNT_COLUMNS = {
     "x": "numerator", "persons": "denominator",
 }  # fmt: skip
 DECLARED_COLUMNS = {"target", "baseline", "conf_level"}  # what people set may happen to be a hidden rate
+# A difference of two ranges may by chance be what a hidden rate is.
+NO_RATE = re.compile(
+    r"gap|differ|change|least|most|worst|best|conf|interval|error|ratio|effect|p[ _]value", re.IGNORECASE
+)
+RATE_UNITS = {"percent", "%", "proportion", "", "–", "nan"}
 RATE_WORDS = re.compile(
     r"rate|percent|%|value|actual|observed|share|count|number|numerator|denominator|\bn\b"
 )
@@ -250,6 +255,8 @@ class _Index:
         rows, hits = (list(part) for part in zip(*met, strict=True))
         secrets = dict(zip(NUMBERS, self.numbers[hits].T, strict=True))
         ends = np.column_stack([secrets["lower"], secrets["upper"]])
+        units = frame["unit"].iloc[rows].astype(str) if "unit" in frame else pd.Series([""] * len(rows))
+        is_rate = units.isin(RATE_UNITS).to_numpy()
         for column in frame.columns:
             if column in KEY:
                 continue
@@ -258,13 +265,16 @@ class _Index:
             told = np.zeros(len(rows), dtype=bool)
             if secret is not None:
                 told |= values == secrets[secret]
-            for scale in (1, 100) if secret is None and column not in DECLARED_COLUMNS else ():
+            no_rate = secret is not None or column in DECLARED_COLUMNS or NO_RATE.search(str(column))
+            for scale in () if no_rate else (1, 100):
                 rate = scale * secrets["rate"]
                 telling = RATE_WORDS.search(str(column)) is not None or column in {"estimate", "rate"}
                 simple = np.isclose(rate * 4 / scale, np.round(rate * 4 / scale))
                 # the true rate may be an end of the very range that is shown instead of it
                 open_end = (np.abs(values[:, None] - scale * ends) <= TOLERANCE * scale).any(axis=1)
-                told |= (np.abs(values - rate) <= TOLERANCE * scale) & (telling | ~simple) & ~open_end
+                told |= (
+                    (np.abs(values - rate) <= TOLERANCE * scale) & (telling | ~simple) & ~open_end & is_rate
+                )
             if told.any():
                 return f"{self.name(hits[int(np.argmax(told))])}, column {column}"
         return ""
@@ -320,9 +330,14 @@ class _Said:
         columns = [self._words(row.column(place)) for place in range(len(row.cells))]
         if not self._named(reduce(or_, columns, beside)):
             return ""
-        for place, cell in enumerate(row.cells):
+        headings = [row.column(place).strip().lower() for place in range(len(row.cells))]
+        units = [cell for heading, cell in zip(headings, row.cells, strict=True) if heading == "unit"]
+        is_rate = all(unit.strip().lower() in RATE_UNITS for unit in units)
+        for place, (heading, cell) in enumerate(zip(headings, row.cells, strict=True)):
             numbers, hits, alone = self._numbers(cell)
-            counted = COUNT_COLUMNS.get(row.column(place).strip().lower(), EITHER_COUNT) if alone else ""
+            if not is_rate or NO_RATE.search(heading):
+                hits = [(at, kind) for at, kind in hits if kind != "rate"]
+            counted = COUNT_COLUMNS.get(heading, EITHER_COUNT) if alone else ""
             if told := self._told(hits, beside | columns[place], numbers, alone=counted):
                 return told
         return ""

@@ -238,3 +238,28 @@ def test_an_end_of_the_range_that_is_shown_may_be_written_as_a_count(tmp_path):
     ).assign(persons=61.0)
     (tmp_path / "page.txt").write_text("Chronic absence, Latinx, 2018-19: at most 9 of 61.")
     assert scan_outputs(tmp_path, hidden, names=NAMES) == []
+
+
+DIFFERENCES = {
+    "heading": ("Worst case", "–"),
+    "unit": ("Estimate", "percentage points"),
+}
+
+
+@pytest.mark.parametrize(("column", "unit"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_a_difference_that_happens_to_be_a_hidden_rate_is_no_leak(tmp_path, column, unit):
+    row = pd.DataFrame([{**{name: CELL[name] for name in KEY}, column.lower(): 100 * 23 / 61, "unit": unit}])
+    row.to_csv(tmp_path / "row.csv", index=False)
+    head = f"<tr><th>Group</th><th>{column} in 2019</th><th>Unit</th></tr>"
+    cells = f"<tr><th>Latinx</th><td>37.7</td><td>{unit}</td></tr>"
+    (tmp_path / "page.html").write_text(f"<h2>Chronic absence rate</h2><table>{head}{cells}</table>")
+    assert scan(tmp_path) == []
+
+
+def test_the_same_number_as_a_rate_is_a_leak(tmp_path):
+    row = pd.DataFrame([{**{name: CELL[name] for name in KEY}, "estimate": 100 * 23 / 61, "unit": "percent"}])
+    row.to_csv(tmp_path / "row.csv", index=False)
+    head = "<tr><th>Group</th><th>Estimate in 2019</th><th>Unit</th></tr>"
+    cells = "<tr><th>Latinx</th><td>37.7</td><td>percent</td></tr>"
+    (tmp_path / "page.html").write_text(f"<h2>Chronic absence rate</h2><table>{head}{cells}</table>")
+    assert [leak.path.name for leak in scan(tmp_path)] == ["page.html", "row.csv"]
