@@ -134,6 +134,23 @@ def input_hashes(workspace: Workspace, network: Network, site: Site, *, data: st
     return hash_files(named)
 
 
+def hash_site_data(site: Site, table: IndicatorTable, district: IndicatorTable | None) -> str:
+    """Return one SHA-256 over all that the data hold of a site, whatever else stands in the same files.
+
+    Parameters
+    ----------
+    site : with its evidence
+    table, district : as `read_site_table` gives them
+    """
+    digest = hashlib.sha256()
+    for part in (table, district):
+        rows = pd.util.hash_pandas_object(part.frame, index=False) if part is not None else pd.Series([])
+        digest.update(f"{len(rows)}\n".encode() + rows.to_numpy().tobytes())
+    items = site.contribution.evidence if site.contribution else ()
+    digest.update("\n".join(item.model_dump_json() for item in items).encode())
+    return digest.hexdigest()
+
+
 def sources_of(network: Network, site: Site) -> tuple[Source, ...]:
     """Return the sources that a site's data come from, the network's first."""
     return (*network.sources, *site.sources)

@@ -18,6 +18,7 @@ from evalkit.results import Result, read_result, save_result
 from evalkit.site_data import (
     data_agreements,
     hash_files,
+    hash_site_data,
     input_hashes,
     open_sources,
     read_declared,
@@ -190,6 +191,19 @@ def withheld_from(
         ("withheld", network, site_id, audience, day, *inputs.items()),
         lambda: _release_site(home, declared, site_id, audience=audience, data=data, today=day)[1],
     )
+
+
+def own_data_hash(*, network: str, site_id: str, data: str = "", workspace: str = "") -> str:
+    """Return one SHA-256 over all that the data hold of a site, whatever else stands in the same files."""
+    home, declared = read_declared(find_workspace(workspace or None).root, network)
+    site = declared.site(site_id)
+
+    def make() -> str:
+        table, district = read_site_table(home, declared, site, data=data)
+        return hash_site_data(with_evidence(home, declared, site, data=data), table, district)
+
+    inputs = input_hashes(home, declared, site, data=data)
+    return kept_or_made(("site data", network, site_id, *inputs.items()), make)
 
 
 def open_network(*, network: str, audience: str = "public", workspace: str = "") -> NetworkView:

@@ -150,6 +150,7 @@ def _run_here(
                 seconds=receipt.seconds,
                 outputs={_name(path, root): keep(path) for path in _made(run, receipt, before)},
                 note=held.pool.note,
+                data_sha256=receipt.data_sha256,
             )
     except LostWorker:
         return Outcome(status=None, outputs={})

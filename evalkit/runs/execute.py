@@ -18,6 +18,7 @@ from evalkit.runs.pool import LostWorker, Pool, new_pool, stop_signals
 from evalkit.runs.record import (
     PARTIAL,
     describe_inputs,
+    renew_record,
     result_files,
     run_state,
     site_is_there,
@@ -276,9 +277,12 @@ class _Batch:
     def _advance(self, rest: deque[NotebookRun]) -> None:
         while rest and not self.stopped_by:
             run = rest.popleft()
-            if self.force or run_state(self.plan, run).state != "done":
+            state = run_state(self.plan, run)
+            if self.force or state.state != "done":
                 self.ready.append((run, rest))
                 return
+            if state.reason:
+                renew_record(self.plan, run)
             run.failed.unlink(missing_ok=True)
             self._end(run, status="up to date")
             if not rest:
@@ -346,7 +350,15 @@ class _Batch:
         }
         if receipt.status == "done":
             outputs = {run.output, *made, *(path for path in [run.overflow] if path.is_file())}
-            write_record(self.plan, run, entry.inputs, status="done", error="", outputs=outputs)
+            write_record(
+                self.plan,
+                run,
+                entry.inputs,
+                status="done",
+                error="",
+                outputs=outputs,
+                data_sha256=receipt.data_sha256,
+            )
         elif receipt.status == "failed":
             for path in made:
                 path.unlink()

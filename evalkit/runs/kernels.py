@@ -17,7 +17,7 @@ from evalkit.batch_cache import CACHE_VARIABLE, DAY_VARIABLE
 from evalkit.errors import EvalkitError
 from evalkit.runs.groups import SCRATCH_VARIABLE
 from evalkit.runs.plan import NotebookRun
-from evalkit.runs.record import PARTIAL, result_files, write_whole
+from evalkit.runs.record import PARTIAL, own_data_sha256, result_files, write_whole
 
 if TYPE_CHECKING:
     from evalkit.runs.engines import Attempt
@@ -53,12 +53,14 @@ class Receipt:
     error : one line; "" when done
     saved : the executed notebook, or the failed one that is kept; None where nothing could be written
     seconds : wall time, with the kernel's start and end
+    data_sha256 : of what the data hold of the run's site; "" where it reads none, or did not end well
     """
 
     status: Status
     error: str
     saved: Path | None
     seconds: float
+    data_sha256: str = ""
 
 
 def hung_receipt(time_limit: float) -> Receipt:
@@ -158,7 +160,9 @@ def run_notebook(run: NotebookRun, *, root: Path, time_limit: float, warm: bool 
         error = error or f"cannot save {run.output.name}: {trouble.strerror}; {mend}"
     if not error:
         run.failed.unlink(missing_ok=True)
-    return Receipt(status=status, error=error, saved=saved, seconds=monotonic() - started)
+    rested_on = "" if error else own_data_sha256(run.terms, run.site_id, root=root)
+    seconds = monotonic() - started
+    return Receipt(status=status, error=error, saved=saved, seconds=seconds, data_sha256=rested_on)
 
 
 def _look_through(run: NotebookRun, text: str, written: set[Path], *, root: Path) -> str:

@@ -5,13 +5,14 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import evalkit
-from evalkit.runs.plan import NotebookRun, Plan
+from evalkit.errors import EvalkitError
+from evalkit.runs.plan import NotebookRun, Plan, Terms
 
 LIBRARIES = ("matplotlib", "numpy", "pandas", "papermill", "scipy", "seaborn", "statsmodels")
 PARTIAL = ".partial"
@@ -20,12 +21,15 @@ RECORDED = {
     "parameters",
     "agreements",
     "inputs",
+    "data_sha256",
     "evalkit_sha256",
     "versions",
     "status",
     "error",
     "outputs",
 }
+
+OTHERS_CHANGED = "data files changed, but not what they hold of this site"
 
 State = Literal["done", "stale", "failed", "never run"]
 
@@ -47,7 +51,8 @@ def run_state(plan: Plan, run: NotebookRun) -> RunState:
     """Compare a run's record with the inputs as they are now.
 
     "done" means that notebook, parameters, every input file, evalkit's source and the libraries are those of
-    the record, and that every output is there unchanged.
+    the record, and that every output is there unchanged. Where only data files changed, it is enough that
+    they hold the same of the run's own site; the reason then says so.
     """
     record = read_record(run)
     if record is None:
@@ -65,13 +70,24 @@ def run_state(plan: Plan, run: NotebookRun) -> RunState:
         if record[part] != now[part]:
             return RunState(run, "stale", f"{what} changed")
     changes = _changes(record["inputs"], now["inputs"])
-    changes += _changes(
+    others_changed = bool(changes) and _is_of_others(plan, run, record, now["inputs"])
+    if others_changed:
+        changes = {}
+    changes |= _changes(
         record["outputs"], {name: _hash_if_there(plan.root / name) for name in record["outputs"]}
     )
     if changes:
         more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
-        return RunState(run, "stale", changes[0] + more)
-    return RunState(run, "done", "")
+        return RunState(run, "stale", next(iter(changes.values())) + more)
+    return RunState(run, "done", OTHERS_CHANGED if others_changed else "")
+
+
+def renew_record(plan: Plan, run: NotebookRun) -> None:
+    """Note the data files as they are now, for a run whose own site they still hold unchanged."""
+    record = read_record(run)
+    if record is not None:
+        record["inputs"] = describe_inputs(plan, run)["inputs"]
+        _write(run, record)
 
 
 def describe_inputs(plan: Plan, run: NotebookRun) -> dict[str, Any]:
@@ -87,6 +103,18 @@ def describe_inputs(plan: Plan, run: NotebookRun) -> dict[str, Any]:
     }
 
 
+def own_data_sha256(terms: Terms | None, site_id: str | None, *, root: Path) -> str:
+    """Hash what the data hold of a run's own site; "" where it has none, or the data cannot be read."""
+    if terms is None or site_id is None:
+        return ""
+    from evalkit.views import own_data_hash
+
+    try:
+        return own_data_hash(network=terms.network, site_id=site_id, data=terms.data, workspace=str(root))
+    except EvalkitError:
+        return ""
+
+
 def write_record(
     plan: Plan,
     run: NotebookRun,
@@ -95,6 +123,7 @@ def write_record(
     status: Literal["done", "failed"],
     error: str,
     outputs: Iterable[Path],
+    data_sha256: str = "",
 ) -> Path:
     """Write a run's record; call it once its outputs are in place.
 
@@ -102,13 +131,19 @@ def write_record(
     ----------
     described : what `describe_inputs` gave before the run started
     outputs : files that the run made
+    data_sha256 : of what the data hold of the run's site
     """
     record = {
         **described,
+        "data_sha256": data_sha256,
         "status": status,
         "error": error,
         "outputs": {_name(path, plan.root): hash_file(path) for path in sorted(outputs)},
     }
+    return _write(run, record)
+
+
+def _write(run: NotebookRun, record: Mapping[str, Any]) -> Path:
     path = record_path(run)
     write_whole(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return path
@@ -200,7 +235,7 @@ def library_versions() -> dict[str, str]:
 def _input_files(plan: Plan, run: NotebookRun) -> list[Path]:
     parameters = plan.root / "parameters" / plan.network_id
     own = f"{run.site_id}.yml" if run.site_id else "*.yml"
-    data = plan.root / (plan.data or f"outputs/{plan.network_id}/data")
+    data = _data_folder(plan)
     declared = {
         *parameters.glob("network.yml"),
         *(parameters / "sites").glob(own),
@@ -219,6 +254,10 @@ def _input_files(plan: Plan, run: NotebookRun) -> list[Path]:
             if path.is_file() and not any(path.is_relative_to(other) for other in others)
         }
     return sorted(declared | _earlier_results(plan, run))
+
+
+def _data_folder(plan: Plan) -> Path:
+    return plan.root / (plan.data or f"outputs/{plan.network_id}/data")
 
 
 def _earlier_results(plan: Plan, run: NotebookRun) -> set[Path]:
@@ -246,16 +285,33 @@ def _read(path: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and record.keys() >= RECORDED else None
 
 
-def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    return [
-        f"{name} is new"
+def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """Say of each file that is not as before what became of it."""
+    return {
+        name: f"{name} is new"
         if name not in before
         else f"{name} is gone"
         if not now.get(name)
         else f"{name} changed"
         for name in sorted({*before, *now})
         if before.get(name) != now.get(name)
-    ]
+    }
+
+
+def _is_of_others(plan: Plan, run: NotebookRun, record: Mapping[str, Any], now: Mapping[str, str]) -> bool:
+    """Tell whether only data files changed, and these hold the same as before of the run's own site."""
+    data = _name(_data_folder(plan), plan.root)
+    if not record["data_sha256"] or any(
+        not name.startswith(f"{data}/") for name in _changes(record["inputs"], now)
+    ):
+        return False
+    files = tuple(item for item in sorted(now.items()) if item[0].startswith(f"{data}/"))
+    return bool(_own_data_as_of(files, run.terms, run.site_id, plan.root) == record["data_sha256"])
+
+
+@functools.lru_cache(maxsize=512)
+def _own_data_as_of(_files: Hashable, terms: Terms | None, site_id: str | None, root: Path) -> str:
+    return own_data_sha256(terms, site_id, root=root)
 
 
 def _hash_if_there(path: Path) -> str:

@@ -63,6 +63,7 @@ class Outcome:
     saved : the executed notebook, or the failed one; "" where there is none
     outputs : SHA-256 of every file that the run made, by its name
     note : why the run was slower than it might be; "" when it was not
+    data_sha256 : as in `Receipt`
     """
 
     status: Status | None
@@ -71,13 +72,20 @@ class Outcome:
     seconds: float = 0.0
     outputs: Mapping[str, str]
     note: str = ""
+    data_sha256: str = ""
 
     def receipt(self, root: Path) -> Receipt:
         """Return the receipt in terms of a workspace."""
         if self.status is None:
             raise ValueError("a lost attempt has no receipt")
         saved = root / self.saved if self.saved else None
-        return Receipt(status=self.status, error=self.error, saved=saved, seconds=self.seconds)
+        return Receipt(
+            status=self.status,
+            error=self.error,
+            saved=saved,
+            seconds=self.seconds,
+            data_sha256=self.data_sha256,
+        )
 
 
 class Share:
@@ -238,6 +246,7 @@ def read_outcome(content: bytes, run: NotebookRun, root: Path) -> Outcome:
         seconds=seconds,
         outputs=names,
         note=str(outcome.note),
+        data_sha256=str(outcome.data_sha256),
     )
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import evalkit.runs.execute
@@ -18,8 +19,10 @@ from evalkit.runs.execute import run_plan
 from evalkit.runs.network import SIMULATED, plan_network, prepare_data
 from evalkit.runs.pages import Publication
 from evalkit.runs.published import note_publication, standing_publication
+from evalkit.runs.record import run_states
 from evalkit.simulate import simulate_network
 from evalkit.workspace import Workspace
+from tests.benchmarks.movement import write_movement
 
 HOME = Path(__file__).resolve().parents[2]
 SITES = ("alder-park", "birchwater", "cedar-flats")
@@ -104,8 +107,11 @@ def test_a_stopped_batch_says_so_by_its_code_and_goes_on_to_the_same_bytes(root,
 def test_only_the_site_whose_data_changed_runs_again_with_the_network(root, warm_pool):
     plan = plan_network(Workspace(root), "demo", data=root / "data")
     assert run_plan(plan, pool=warm_pool).problems == ()
-    with (root / "data" / "birchwater.csv").open("a") as file:
-        file.write("\n")
+    path = root / "data" / "birchwater.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.to_csv(path, index=False, lineterminator="\r\n")
+    assert {row.status for row in run_plan(plan, pool=warm_pool).rows} == {"up to date"}
+    table.iloc[1:].to_csv(path, index=False)
     rows = run_plan(plan, pool=warm_pool).rows
     assert [row.status for row in rows] == ["up to date", "done", "up to date", "up to date"]
     path = root / "notebooks" / "site" / "1_save.ipynb"
@@ -115,6 +121,31 @@ def test_only_the_site_whose_data_changed_runs_again_with_the_network(root, warm
     ).rows
     # the network's notebook rests on what the site's saved
     assert [row.status for row in rows] == ["done", "done"]
+
+
+def test_in_a_table_of_many_sites_only_the_one_whose_rows_changed_runs_again(
+    tmp_path, write_notebook, warm_pool
+):
+    data = write_movement(tmp_path, sites=2)
+    shutil.rmtree(tmp_path / "notebooks")
+    names = 'network = ""\naudience = ""\nsite_id = ""\ndata = ""'
+    write_notebook(tmp_path / "notebooks" / "site" / "1_look.ipynb", "site_id", parameters=names)
+
+    def statuses():
+        plan = plan_network(Workspace(tmp_path), "movement", data=data)
+        return [row.status for row in run_plan(plan, pool=warm_pool).rows]
+
+    assert statuses() == ["done", "done"]
+    path = data / "indicators.parquet"
+    table = pd.read_parquet(path).reset_index(drop=True)
+    table.to_parquet(path, index=False, compression="gzip")
+    assert statuses() == ["up to date", "up to date"]
+    row = table.index[table["site_id"].eq("birchwater-1") & table["numerator"].gt(20)][0]
+    table.loc[row, "numerator"] -= 1
+    table.to_parquet(path, index=False)
+    assert statuses() == ["up to date", "done"]
+    plan = plan_network(Workspace(tmp_path), "movement", data=data)
+    assert [state.reason for state in run_states(plan)] == ["", ""]
 
 
 @pytest.fixture(name="simulated", scope="module")
