@@ -450,7 +450,8 @@ def _says(text: str, word: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _word_pattern(word: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+    # "not low income" names another group than "low income"
+    return re.compile(rf"(?<!\w)(?<!\bnot ){re.escape(word)}(?!\w)")
 
 
 def _plain(token: str) -> str:

@@ -263,3 +263,10 @@ def test_the_same_number_as_a_rate_is_a_leak(tmp_path):
     cells = "<tr><th>Latinx</th><td>37.7</td><td>percent</td></tr>"
     (tmp_path / "page.html").write_text(f"<h2>Chronic absence rate</h2><table>{head}{cells}</table>")
     assert [leak.path.name for leak in scan(tmp_path)] == ["page.html", "row.csv"]
+
+
+@pytest.mark.parametrize(("group", "leaks"), [("low income", 1), ("Low income", 1), ("not low income", 0)])
+def test_a_group_is_not_named_by_its_opposite(tmp_path, group, leaks):
+    hidden = HIDDEN.assign(dimension="income", subgroup="low income")
+    (tmp_path / "page.txt").write_text(f"Chronic absence, {group}, 2019: a rate of 37.7 %.")
+    assert len(scan_outputs(tmp_path, hidden, names=NAMES)) == leaks
