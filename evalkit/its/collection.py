@@ -103,7 +103,7 @@ def _prepared(table: IndicatorTable, site_id: str, indicator: str, start: str | 
         series = table.series(indicator, site_id=site_id)
         if start is None:
             raise DesignError(
-                f"{site_id}, {indicator}: the site declares no `start`, so nothing interrupts the series"
+                f"{site_id}, {indicator}: the site declares no start, so nothing interrupts the series"
             )
         return prepare(series, Plan(interruption=first_post_period(start, declared.frequency)))
     except (DataError, DesignError) as error:
