@@ -252,7 +252,7 @@ def test_mixed_populations_and_a_missing_start_are_notes(dictionary: DataDiction
     )
     assert "served and target_school" in interrupted_time_series(mixed, place()).tidy["note"].iloc[0]
     without = interrupted_time_series(counted(years(HISTORY + RISE), dictionary), place(None))
-    assert "no `start`" in without.tidy["note"].iloc[0]
+    assert "declares no start" in without.tidy["note"].iloc[0]
     absent = interrupted_time_series(
         counted(years(HISTORY), dictionary), place(), indicators=["ela_proficient"]
     )
