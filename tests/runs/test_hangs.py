@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 TIME_LIMIT = 6  # seconds; enough for a good notebook on a busy machine
 ANCESTORS = """
 import os, signal, subprocess, time
+from multiprocessing import resource_tracker
 from pathlib import Path
 def parent(process):
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
@@ -51,6 +52,8 @@ def _scratch(tmp_path, monkeypatch):
     """A folder for temporary files, by which the processes of a batch are known."""
     folder = tmp_path / "scratch"
     folder.mkdir()
+    # Python's own helper of spawned processes lives as long as this process; it is none of a batch's
+    resource_tracker.ensure_running()
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
