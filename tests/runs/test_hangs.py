@@ -3,6 +3,7 @@
 import signal
 import sys
 import tempfile
+from multiprocessing import resource_tracker
 
 import pytest
 
@@ -16,7 +17,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 TIME_LIMIT = 6  # seconds; enough for a good notebook on a busy machine
 ANCESTORS = """
 import os, signal, subprocess, time
-from multiprocessing import resource_tracker
 from pathlib import Path
 def parent(process):
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
