@@ -14,7 +14,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.batch_cache import CACHE_VARIABLE, DAY_VARIABLE
-from evalkit.errors import EvalkitError
 from evalkit.runs.groups import SCRATCH_VARIABLE
 from evalkit.runs.plan import NotebookRun
 from evalkit.runs.record import PARTIAL, own_data_sha256, result_files, write_whole
@@ -173,8 +172,9 @@ def _look_through(run: NotebookRun, text: str, written: set[Path], *, root: Path
 
     try:
         leaks = leaks_of(run, text, written, root=root)
-    except EvalkitError as trouble:
-        return _one_line(f"kept back, because nobody can tell what it may not show: {trouble}")
+    except Exception as trouble:  # noqa: BLE001 (whatever keeps it from being judged keeps it back)
+        what = f"{type(trouble).__name__}: {trouble}; mend that and run again"
+        return _one_line(f"kept back, because nobody can tell what it may not show: {what}")
     if not leaks:
         return ""
     more = f" (and {len(leaks) - 1} more)" if len(leaks) > 1 else ""

@@ -115,6 +115,7 @@ def test_what_cannot_be_judged_is_not_let_through(home, tmp_path):
         leaks_of(blind, "{}", [], root=home.root)
     receipt = run_job(blind, root=home.root, time_limit=60)
     assert (receipt.status, receipt.saved) == ("failed", None)
+    assert receipt.error.startswith("kept back, because nobody can tell what it may not show: ")
 
 
 def test_a_page_that_shows_a_hidden_number_is_not_published_and_the_command_ends_with_1(
