@@ -161,8 +161,11 @@ def open_site(
     key = (network, site_id, audience, day, *inputs.items())
 
     def make() -> _Opened:
-        opened, withheld = _release_site(home, declared, site_id, audience=audience, data=data, today=day)
+        opened, withheld, data_sha256 = _release_site(
+            home, declared, site_id, audience=audience, data=data, today=day
+        )
         keep(("withheld", *key), withheld)
+        keep(("site data", network, site_id, *inputs.items()), data_sha256)
         return opened
 
     site, table, district, released = kept_or_made(("open_site", *key), make)
@@ -238,7 +241,8 @@ _Opened = tuple[Site, IndicatorTable, IndicatorTable | None, Release]
 
 def _release_site(
     home: Workspace, declared: Network, site_id: str, *, audience: str, data: str, today: str
-) -> tuple[_Opened, Withheld]:
+) -> tuple[_Opened, Withheld, str]:
+    """Release a site's table; return what is opened, what is withheld, and the hash of the site's data."""
     site = with_evidence(home, declared, declared.site(site_id), data=data)
     table, district = read_site_table(home, declared, site, data=data)
     if table.empty:
@@ -253,7 +257,8 @@ def _release_site(
         open_sources=open_sources(declared, site),
     )
     withheld = Withheld(hidden_numbers(table.frame, released.table.frame), _unprintable(site, audience))
-    return (site, _with_labels(released.table, sources_of(declared, site)), district, released), withheld
+    opened = site, _with_labels(released.table, sources_of(declared, site)), district, released
+    return opened, withheld, hash_site_data(site, table, district)
 
 
 def _unprintable(site: Site, audience: str) -> tuple[str, ...]:
