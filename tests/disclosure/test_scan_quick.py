@@ -15,8 +15,8 @@ from docx import Document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalkit.checks import KEY
 from evalkit.disclosure import Scanner
-from evalkit.disclosure.scan import KEY
 
 INDICATORS = {"chronic_absence": "Chronic absence", "graduation_rate": "Graduation"}
 SITES = {"oak": "Oak Street", "elm": "Elm Row"}
