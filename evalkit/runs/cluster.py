@@ -5,6 +5,7 @@ receipts say, not Dask. This process fetches what the workers made, and alone wr
 on this machine, which has the renderer.
 """
 
+import gc
 import shutil
 import threading
 from collections import Counter
@@ -340,7 +341,11 @@ def _connect(address: str) -> Any:
     try:
         return Client(**named, timeout=CONNECT_LIMIT, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError, RuntimeError) as trouble:
-        raise RunError(
-            f"{address}: no Dask scheduler answers there ({trouble}); start one with `dask scheduler`, and "
-            "name the address that it prints, such as tcp://host:8786"
-        ) from trouble
+        why = str(trouble)
+    # A client that was refused closes when it is collected, and takes the lock under which a loop is started.
+    # Left to chance, that could be on the thread of the next client's loop, which would then never start.
+    gc.collect()
+    raise RunError(
+        f"{address}: no Dask scheduler answers there ({why}); start one with `dask scheduler`, and "
+        "name the address that it prints, such as tcp://host:8786"
+    )

@@ -57,7 +57,7 @@ def _new_cluster(*, threads):
         n_workers=2,
         threads_per_worker=threads,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         silence_logs=logging.CRITICAL,
     )
 
@@ -359,9 +359,15 @@ def test_an_address_where_nobody_answers_is_told(workspace, monkeypatch):
     assert "no such scheduler file" in _refusal(workspace, "scheduler.json")
 
 
+def test_a_client_that_was_refused_is_closed_at_once(workspace):
+    before = threading.active_count()
+    _refusal(workspace, "nowhere")
+    assert threading.active_count() == before
+
+
 def test_a_cluster_without_workers_is_told(workspace, monkeypatch):
     monkeypatch.setattr(evalkit.runs.cluster, "WORKER_LIMIT", 0.5)
-    with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
         assert "no worker came within 0.5 s" in _refusal(workspace, cluster.scheduler_address)
 
 
