@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.disclosure.links import CellName, holding, is_grand_total, links_between
-from evalkit.disclosure.system import Flags, Floats, Ints, System, any_table
+from evalkit.disclosure.ranges import any_table
+from evalkit.disclosure.system import Flags, Floats, Ints, System
 from evalkit.errors import DataError
 
 PROTECTED_WIDTH = 5.0  # persons between the ends of the range an attacker is left with

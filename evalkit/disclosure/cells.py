@@ -10,24 +10,16 @@ import pandas as pd
 
 from evalkit.disclosure.choice import SECONDS
 from evalkit.disclosure.protected import hide
+from evalkit.disclosure.ranges import ROUNDING, any_table, left_ranges
 from evalkit.disclosure.rules import Rule, find_rule
-from evalkit.disclosure.system import (
-    NO_END,
-    ROUNDING,
-    Flags,
-    Floats,
-    Ints,
-    System,
-    any_table,
-    blocks_of,
-    left_ranges,
-)
+from evalkit.disclosure.system import Flags, Floats, Ints, System, blocks_of
 from evalkit.errors import DataError, ParameterError
 from evalkit.wording import listed
 
 ALL = "All"
 WIDTH = 5.0  # persons between the ends of the range that must be left of every hidden count
 MINIMUM = 10  # persons; a count below this that is shown coarsely must stay as coarse as it is printed
+NO_END = 1e6  # persons; stands for an upper end that nothing shown gives
 
 Attacker = Literal["non-negative", "rule", "symbols"]
 ATTACKERS: tuple[Attacker, ...] = ("non-negative", "rule", "symbols")

@@ -14,20 +14,17 @@ from typing import Literal
 import numpy as np
 from scipy import optimize, sparse
 
-from evalkit.disclosure.system import (
+from evalkit.disclosure.ranges import (
     GIVE,
     ROUNDING,
-    Flags,
-    Floats,
-    Ints,
     Limits,
-    System,
     diagonal,
     doubtful_ranges,
     limits_of_many,
     limits_of_sums,
     ranges_of_many,
 )
+from evalkit.disclosure.system import Flags, Floats, Ints, System
 
 SECONDS = 1.0  # of the processor, for the exact choice of one block; a table of 6 by 4 takes about 0.03
 EXACT_ROUNDS = 30  # of attack and exact choice; a table of 6 by 4 takes 2 to 5

@@ -6,15 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from evalkit.disclosure.choice import SECONDS, Choice, choose
-from evalkit.disclosure.system import (
-    Flags,
-    Floats,
-    Ints,
-    System,
-    blocks_of,
-    doubtful_ranges,
-    ranges_of_many,
-)
+from evalkit.disclosure.ranges import doubtful_ranges, ranges_of_many
+from evalkit.disclosure.system import Flags, Floats, Ints, System, blocks_of
 from evalkit.errors import DataError
 
 LACKING = 1e-3  # persons; a range that is narrower by less than this is as wide as needed

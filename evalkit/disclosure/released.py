@@ -13,13 +13,14 @@ from evalkit.checks import KEY
 from evalkit.disclosure.blocks import PROTECTED_WIDTH, Block, LinkedBlock, State, linked
 from evalkit.disclosure.coding import TAIL_TIERS, Coding, code_counts
 from evalkit.disclosure.protected import Protected, hide
-from evalkit.disclosure.system import ROUNDING
+from evalkit.disclosure.ranges import ROUNDING
 from evalkit.errors import ParameterError
 from evalkit.indicators import IndicatorTable
 from evalkit.parameters import AUDIENCES, MINIMUM_CELL
 from evalkit.wording import listed
 
 UNPROTECTED_AUDIENCE = "internal"
+BY_SOURCE = "already hidden or blurred by their source"
 BLOCK = ["site_id", "population", "period"]  # what may add up; the same persons stand in many indicators
 
 
@@ -53,33 +54,25 @@ class Release:
 
     def not_shown(self) -> pd.DataFrame:
         """Say what is not shown and why: for each reason `cells`, `of`, `indicators` and `why`."""
-        if self.hidden.empty:
-            return pd.DataFrame(columns=["cells", "of", "indicators", "why"])
+        groups = [(str(reason), cells) for reason, cells in self.hidden.groupby("reason", sort=True)]
+        blurred = self.table.frame[self.table.frame["status"].isin(["suppressed", "censored"])]
+        earlier = blurred.merge(self.hidden, on=list(KEY), how="left", indicator="where")
+        earlier = earlier[earlier["where"].eq("left_only")]
+        if len(earlier):
+            groups.append((BY_SOURCE, earlier))
         rows = [
-            {
-                "cells": len(cells),
-                "of": len(self.table),
-                "indicators": cells["indicator"].nunique(),
-                "why": reason,
-            }
-            for reason, cells in self.hidden.groupby("reason", sort=True)
+            {"cells": len(cells), "of": len(self.table), "indicators": cells["indicator"].nunique(), "why": why}
+            for why, cells in groups
         ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=["cells", "of", "indicators", "why"])
 
     def explanation(self) -> list[str]:
         """Say in plain words what is not shown and why, with counts of cells by reason and never a value."""
         if self.audience == UNPROTECTED_AUDIENCE and self.hidden.empty:
             return ["Everything is shown: this is the version for the partnership's own evaluators."]
-        sentences = [self.rule]
-        cells = len(self.table)
-        for reason, count in self.hidden["reason"].value_counts(sort=False).sort_index().items():
-            sentences.append(f"{count:,} of {cells:,} cells: {reason}.")
-        if self.hidden.empty:
-            sentences.append("No cell had to be hidden.")
-        earlier = self.table.frame["status"].isin(["suppressed", "censored"]).sum() - len(self.hidden)
-        if earlier > 0:
-            sentences.append(f"{earlier:,} of {cells:,} cells: already hidden or blurred by their source.")
-        return sentences
+        counts = [f"{row.cells:,} of {row.of:,} cells: {row.why}." for row in self.not_shown().itertuples()]
+        none = ["No cell had to be hidden."] if self.hidden.empty else []
+        return [self.rule, *none, *counts]
 
 
 def release(

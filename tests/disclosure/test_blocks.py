@@ -8,7 +8,7 @@ import pytest
 from evalkit.disclosure.blocks import Block, State, linked
 from evalkit.disclosure.links import holding, links_between
 from evalkit.disclosure.protected import hide
-from evalkit.disclosure.system import left_ranges
+from evalkit.disclosure.ranges import left_ranges
 
 # disclosure.md, worked table: rows R0-R4 by Y0-Y3; 4, 3 and 6 are the small cells.
 WORKED = np.array([[22, 41, 19, 33], [15, 12, 14, 17], [4, 25, 31, 22], [11, 3, 12, 16], [13, 14, 6, 15]])
