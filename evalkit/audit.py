@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from evalkit.agreements import expiring, missing_agreement, parse_day
+from evalkit.agreements import AUDIENCES, expiring, missing_agreement, parse_day
 from evalkit.contribution.narratives import lint_site, lowest_class
 from evalkit.contribution.theory import Problem, late_exposure, theory_problems
 from evalkit.documents import read_document
 from evalkit.errors import EvalkitError
 from evalkit.indicators import IndicatorTable
-from evalkit.parameters import AUDIENCES, Network, Site
+from evalkit.parameters import Network
 from evalkit.results import read_result
 from evalkit.site_data import data_agreements, open_sources, read_site_table, with_evidence
+from evalkit.sites import Site
 from evalkit.workspace import Workspace
 
 

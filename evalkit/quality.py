@@ -8,9 +8,10 @@ import pandas as pd
 
 from evalkit.dictionary import CROSSING, TOTAL_DIMENSION, DataDictionary, Indicator
 from evalkit.indicators import ALL_UNITS, IndicatorTable
-from evalkit.parameters import MINIMUM_CELL, Site
+from evalkit.parameters import MINIMUM_CELL
 from evalkit.periods import from_period, reader_label, to_period
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site
 from evalkit.wording import listed, number, percent
 
 JUMP = 0.15  # share; a number of persons that changes by more than this within a year is told

@@ -8,10 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from evalkit.agreements import DataAgreement
+from evalkit.contribution_model import ContributionModel, Evidence
 from evalkit.errors import DataError
 from evalkit.indicators import IndicatorTable, total_over_units
-from evalkit.parameters import ContributionModel, Evidence, Network, Site
+from evalkit.parameters import Network
 from evalkit.simulate import simulate_network
+from evalkit.sites import Site
 from evalkit.sources import Source
 from evalkit.workspace import Workspace
 

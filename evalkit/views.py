@@ -13,7 +13,7 @@ from evalkit.dictionary import DataDictionary
 from evalkit.disclosure import Release, hidden_numbers, release
 from evalkit.errors import DataError
 from evalkit.indicators import IndicatorTable
-from evalkit.parameters import Network, Site
+from evalkit.parameters import Network
 from evalkit.results import Result, read_result, save_result
 from evalkit.site_data import (
     data_agreements,
@@ -26,6 +26,7 @@ from evalkit.site_data import (
     sources_of,
     with_evidence,
 )
+from evalkit.sites import Site
 from evalkit.sources import Source
 from evalkit.synthesis import CaseStudy, case_study
 from evalkit.workspace import Workspace, find_workspace
@@ -56,7 +57,7 @@ class SiteView:
     @property
     def references(self) -> dict[str, str]:
         """The reference subgroup of each dimension that has one."""
-        return self.site.references(self.network)
+        return self.network.references(self.site)
 
     def save(self, *results: Result) -> None:
         """Write results where the case study and the network's notebooks read them.

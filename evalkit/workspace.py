@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from evalkit.agreements import AUDIENCES
 from evalkit.dictionary import DataDictionary, read_dictionary
 from evalkit.documents import suggestion
 from evalkit.errors import ParameterError
-from evalkit.parameters import AUDIENCES, Network, read_network
+from evalkit.parameters import Network, read_network
 
 PARTS = ("data_dictionary", "notebooks", "parameters")
 

@@ -21,6 +21,7 @@ FLOORS = {
     "contribution_model": 2,
     "agreements": 2,
     "sources": 2,
+    "sites": 2,
     "parameters": 2,
     "results": 2,
     "checks": 3,

@@ -7,8 +7,8 @@ import pytest
 from evalkit.charts.style import alt_text
 from evalkit.dictionary import Break
 from evalkit.indicators import IndicatorTable
-from evalkit.parameters import Site, Unit
 from evalkit.quality import check_quality
+from evalkit.sites import Site, Unit
 
 SITE = Site(site_id="quay", name="Quay (fictional)")
 COUNTS = ("indicator", "population", "period", "dimension", "subgroup", "numerator", "denominator", "status")

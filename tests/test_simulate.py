@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from evalkit.contribution.theory import check_theory
+from evalkit.contribution_model import Evidence
 from evalkit.dictionary import read_dictionary
 from evalkit.errors import DesignError
 from evalkit.fictional_evidence import LINK_HYPOTHESES, MAIN_HYPOTHESES, RIVALS
 from evalkit.fictional_network import SITES, SOLUTIONS
 from evalkit.indicators import IndicatorTable
-from evalkit.parameters import Evidence, Network, read_network
+from evalkit.parameters import Network, read_network
 from evalkit.simulate import SimulatedNetwork, simulate_network, simulate_series
 
 DEMO = Path(__file__).resolve().parents[1] / "parameters" / "demo"

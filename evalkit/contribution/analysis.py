@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from evalkit.agreements import AUDIENCES
 from evalkit.contribution.beliefs import claims_of, draws_of, may_print
 from evalkit.contribution.case import Case, weigh
 from evalkit.contribution.cited import with_estimates
@@ -32,8 +33,8 @@ from evalkit.contribution.tables import (
 from evalkit.contribution.theory import check_theory
 from evalkit.dictionary import DataDictionary
 from evalkit.errors import ParameterError, raise_together
-from evalkit.parameters import AUDIENCES, Site
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site
 
 
 def contribution_analysis(

@@ -19,7 +19,7 @@ from evalkit.contribution.evidence import (
 from evalkit.contribution.graph import links_of
 from evalkit.contribution.pathway import PathwayConfidence, pathway_confidence
 from evalkit.contribution.rivals import DEFAULT_RIVALS, RIVAL_LABELS
-from evalkit.parameters import ContributionModel, Evidence, Hypothesis
+from evalkit.contribution_model import ContributionModel, Evidence, Hypothesis
 
 INDEPENDENT = "independent"
 # What each audience may read of the evidence, by its confidentiality.

@@ -24,9 +24,10 @@ from evalkit.contribution.rival_tests import RivalTest, rival_tests
 from evalkit.contribution.rivals import RIVAL_LABELS
 from evalkit.contribution.story import ceiling_sentence
 from evalkit.contribution.theory import exposure_problems
+from evalkit.contribution_model import ContributionModel, Hypothesis
 from evalkit.dictionary import Indicator
-from evalkit.parameters import ContributionModel, Hypothesis, Site
 from evalkit.results import Result
+from evalkit.sites import Site
 
 
 @dataclass(frozen=True)

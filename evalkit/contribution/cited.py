@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from scipy import stats
 
 from evalkit.contribution.ceiling import NORMAL_95
+from evalkit.contribution_model import ContributionModel, Evidence
 from evalkit.dictionary import TOTAL_DIMENSION, DataDictionary, Indicator
 from evalkit.documents import suggestion
-from evalkit.parameters import ContributionModel, Evidence, Site
 from evalkit.results import Result
+from evalkit.sites import Site
 from evalkit.wording import interval, number
 
 # The short names by which evidence cites a method, and the terms of it that are changes with an interval.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from evalkit.contribution.ceiling import Ceiling, Exposure, contribution_ceiling
 from evalkit.contribution.observed import ObservedChange
+from evalkit.contribution_model import ContributionModel, Hypothesis, Reach
 from evalkit.dictionary import Indicator
-from evalkit.parameters import ContributionModel, Hypothesis, Reach
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import networkx as nx
 
-from evalkit.parameters import ContributionModel, Evidence, Hypothesis
+from evalkit.contribution_model import ContributionModel, Evidence, Hypothesis
 
 KINDS = ("partner", "solution", "output", "outcome", "indicator")  # left to right
 

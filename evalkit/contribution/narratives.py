@@ -6,8 +6,9 @@ from evalkit.contribution.attribution import attribution_findings
 from evalkit.contribution.claim import CLASSES
 from evalkit.contribution.theory import Problem
 from evalkit.documents import Location
-from evalkit.parameters import Network, Site
+from evalkit.parameters import Network
 from evalkit.results import Result
+from evalkit.sites import Site
 
 UNASSESSED = "not yet assessed"
 

@@ -8,8 +8,9 @@ from evalkit.contribution.beliefs import Belief, belief_in, may_print
 from evalkit.contribution.case import Case, weigh
 from evalkit.contribution.evidence import clip_probability
 from evalkit.contribution.graph import links_of
-from evalkit.parameters import ContributionModel, Evidence, Hypothesis, Site
+from evalkit.contribution_model import ContributionModel, Evidence, Hypothesis
 from evalkit.results import Result
+from evalkit.sites import Site
 
 CLASSES_FOR = 10  # items whose effect on the class is worked out; the others come after them in any event
 

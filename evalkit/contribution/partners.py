@@ -7,8 +7,9 @@ from evalkit.contribution.ceiling import Exposure
 from evalkit.contribution.exposure import reached_by
 from evalkit.contribution.observed import ObservedChange
 from evalkit.contribution.shapley import MOST_PARTNERS, coalition_values, over_claim, shapley_split
+from evalkit.contribution_model import ContributionModel
 from evalkit.dictionary import Indicator
-from evalkit.parameters import ContributionModel, Site
+from evalkit.sites import Site
 from evalkit.wording import number
 
 

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from evalkit.agreements import AUDIENCES
+from evalkit.contribution_model import Measure, MeasuredValue
 from evalkit.errors import ParameterError
 from evalkit.intervals import one_proportion_interval
-from evalkit.parameters import AUDIENCES, MINIMUM_CELL, Measure, MeasuredValue, Partner, Site
+from evalkit.parameters import MINIMUM_CELL
 from evalkit.periods import reader_label
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Partner, Site
 from evalkit.wording import interval, listed, number, percent
 
 METHOD = "performance"

@@ -9,8 +9,8 @@ from evalkit.contribution.qca import METHOD, qualitative_comparison
 from evalkit.contribution.qca_tables import calibrate
 from evalkit.dictionary import DataDictionary
 from evalkit.errors import DesignError
-from evalkit.parameters import Site
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site
 
 # Standard errors by which an indicator stands better than its projected baseline: out, crossover, in.
 IMPROVED_ANCHORS = (0.0, 1.0, 2.0)

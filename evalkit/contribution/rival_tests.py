@@ -13,9 +13,10 @@ from scipy import stats
 
 from evalkit.contribution.observed import ObservedChange, whole_population
 from evalkit.contribution.rivals import RIVAL_LABELS, kitagawa, kitagawa_error
+from evalkit.contribution_model import ContributionModel
 from evalkit.dictionary import Indicator
-from evalkit.parameters import ContributionModel, Site
 from evalkit.results import Result
+from evalkit.sites import Site
 from evalkit.wording import interval, number
 
 LARGE_PART = 0.5  # share of the observed change from which a rival could stand for most of it

@@ -11,7 +11,7 @@ from evalkit.contribution.claim import PLAUSIBLE_FROM
 from evalkit.contribution.draws import Floats, central_range
 from evalkit.contribution.pathway import grade
 from evalkit.dictionary import TOTAL_DIMENSION, TOTAL_SUBGROUP
-from evalkit.parameters import Site
+from evalkit.sites import Site
 
 METHOD = "contribution"
 NO_REACH = "no count of the people served has been supplied"

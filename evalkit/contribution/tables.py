@@ -19,8 +19,8 @@ from evalkit.contribution.graph import evidence_by_link, theory_graph
 from evalkit.contribution.layout import lay_out
 from evalkit.contribution.rival_tests import RivalTest
 from evalkit.contribution.rivals import RIVAL_LABELS
+from evalkit.contribution_model import ContributionModel, Evidence
 from evalkit.dictionary import Indicator
-from evalkit.parameters import ContributionModel, Evidence
 
 WITHHELD = "withheld"
 OBSERVED_WORDS = {"yes": "seen", "no": "looked for, not seen", "not_sought": "not looked for"}

@@ -8,9 +8,10 @@ import networkx as nx
 
 from evalkit.contribution.cited import citation_problem
 from evalkit.contribution.graph import links_of, theory_graph
+from evalkit.contribution_model import ContributionModel
 from evalkit.dictionary import DataDictionary
 from evalkit.documents import Location, suggestion
-from evalkit.parameters import ContributionModel, Site
+from evalkit.sites import Site
 
 
 class Problem(NamedTuple):

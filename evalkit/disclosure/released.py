@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evalkit.agreements import PURPOSE, DataAgreement, missing_agreement, parse_day
+from evalkit.agreements import AUDIENCES, PURPOSE, DataAgreement, missing_agreement, parse_day
 from evalkit.checks import KEY
 from evalkit.disclosure.blocks import PROTECTED_WIDTH, Block, LinkedBlock, State, linked
 from evalkit.disclosure.coding import TAIL_TIERS, Coding, code_counts
@@ -16,7 +16,7 @@ from evalkit.disclosure.protected import Protected, hide
 from evalkit.disclosure.ranges import ROUNDING
 from evalkit.errors import ParameterError
 from evalkit.indicators import IndicatorTable
-from evalkit.parameters import AUDIENCES, MINIMUM_CELL
+from evalkit.parameters import MINIMUM_CELL
 from evalkit.wording import listed
 
 UNPROTECTED_AUDIENCE = "internal"

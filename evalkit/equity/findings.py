@@ -8,8 +8,8 @@ import pandas as pd
 from evalkit.dictionary import DataDictionary
 from evalkit.equity.generations import GENERATIONS, generations_of, shown_rows
 from evalkit.equity.study import PERIOD_WORDS, Study, subgroup_label
-from evalkit.parameters import Site
 from evalkit.periods import reader_label
+from evalkit.sites import Site
 from evalkit.wording import interval, listed, number, percent, points, signed
 
 GAPS_TOLD = 3

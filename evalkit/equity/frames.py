@@ -9,8 +9,8 @@ from evalkit.dictionary import CROSSING, DataDictionary
 from evalkit.equity.differences import SHOWN
 from evalkit.equity.findings import told_gaps
 from evalkit.equity.study import Study, subgroup_label
-from evalkit.parameters import Site
 from evalkit.periods import reader_label
+from evalkit.sites import Site
 
 AUGMENT_COLUMNS = (
     "indicator", "label", "short_label", "population", "dimension", "dimension_label", "subgroup",

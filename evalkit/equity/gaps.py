@@ -13,8 +13,8 @@ from evalkit.equity.inequality import measure_frame
 from evalkit.equity.study import PERIOD_WORDS, Study, reason_of, study
 from evalkit.errors import DesignError, EvalkitError, ParameterError
 from evalkit.indicators import ALL_UNITS, IndicatorTable
-from evalkit.parameters import Site
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site
 
 METHOD = "equity_gaps"
 RANGE_NOTE = "highest less lowest rate; no interval: compare it with the range that chance alone makes"

@@ -14,7 +14,7 @@ from evalkit.its.engine import Member, contrast_mixture, learn, reduced, weighed
 from evalkit.its.timing import NO_PLACE, extended_season, season_problem
 from evalkit.its.verdict import FEWEST_FOR_A_DIRECTION
 from evalkit.its.window import FEWEST_BEFORE, Window
-from evalkit.parameters import Target
+from evalkit.sites import Target
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]

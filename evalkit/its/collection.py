@@ -15,9 +15,9 @@ from evalkit.its.frames import augment_frame, design_record, glance_row
 from evalkit.its.story import comparison_sentence
 from evalkit.its.timing import first_post_period
 from evalkit.its.window import Window
-from evalkit.parameters import Site
 from evalkit.periods import reader_label
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site
 
 COMPARISON_SUFFIX = "-comparison"
 

@@ -18,9 +18,9 @@ from evalkit.its.frames import series_identity
 from evalkit.its.story import amount, named
 from evalkit.its.timing import first_post_period
 from evalkit.its.window import FEWEST_AFTER, FEWEST_BEFORE
-from evalkit.parameters import Site
 from evalkit.periods import from_period
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site
 from evalkit.wording import listed, number
 
 Floats = NDArray[np.float64]

@@ -18,9 +18,9 @@ from evalkit.its.timing import first_post_period
 from evalkit.its.turn_story import endpoint_sentence, turn_paragraph
 from evalkit.its.verdict import CANNOT, VERDICTS, Reading, judge_both
 from evalkit.its.window import FEWEST_BEFORE, Window
-from evalkit.parameters import Site, Target
 from evalkit.periods import from_period, reader_label, to_period
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site, Target
 
 Row = dict[str, Any]
 

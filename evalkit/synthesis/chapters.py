@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from evalkit.dictionary import CROSSING
-from evalkit.parameters import Network, Site
+from evalkit.parameters import Network
 from evalkit.results import Result
+from evalkit.sites import Site
 from evalkit.synthesis.findings import (
     BEAT,
     CANNOT,

@@ -11,8 +11,9 @@ import pandas as pd
 
 from evalkit.charts.display import Picture, Prose, Table, bullets, finding, prose, show, table
 from evalkit.dictionary import DataDictionary
-from evalkit.parameters import Network, Site
+from evalkit.parameters import Network
 from evalkit.results import Result
+from evalkit.sites import Site
 from evalkit.synthesis import chapters, context, tables
 from evalkit.synthesis.findings import CANNOT, CLAIMS, GAPS, ITS, TURN, ledger
 

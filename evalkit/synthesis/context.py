@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from evalkit.dictionary import DataDictionary
-from evalkit.parameters import Site
 from evalkit.results import Result
+from evalkit.sites import Site
 from evalkit.synthesis.chapters import TOLD_IN_FULL, latest_gaps, lower_first
 from evalkit.synthesis.findings import (
     CANNOT,

@@ -8,8 +8,9 @@ import pandas as pd
 
 from evalkit.dictionary import TOTAL_DIMENSION, DataDictionary, Indicator
 from evalkit.indicators import ALL_UNITS
-from evalkit.parameters import Network, Site
+from evalkit.parameters import Network
 from evalkit.results import Result
+from evalkit.sites import Site
 from evalkit.synthesis.harmonise import period_label, plain_reason
 from evalkit.wording import interval, number, percent, points, signed
 

@@ -8,9 +8,10 @@ import pandas as pd
 
 from evalkit.dictionary import TOTAL_DIMENSION, DataDictionary
 from evalkit.indicators import ALL_UNITS
-from evalkit.parameters import Network, Site
+from evalkit.parameters import Network
 from evalkit.periods import is_period_of, reader_label
 from evalkit.results import Result
+from evalkit.sites import Site
 
 POPULATION_WORDS = {
     "resident": "children and families who live in the neighborhood",

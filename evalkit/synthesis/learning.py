@@ -7,8 +7,9 @@ import pandas as pd
 
 from evalkit.contribution_model import CLAIM_CLASSES
 from evalkit.dictionary import DataDictionary
-from evalkit.parameters import Network, Site
+from evalkit.parameters import Network
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site
 from evalkit.synthesis.comparison_story import FICTIONAL, bare_name
 from evalkit.synthesis.findings import (
     BEAT,

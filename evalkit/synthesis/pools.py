@@ -8,9 +8,9 @@ import pandas as pd
 
 from evalkit.errors import DesignError
 from evalkit.indicators import IndicatorTable
-from evalkit.parameters import Site
 from evalkit.readers.bands import printed_percents
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site
 from evalkit.synthesis.pool_flags import flags_in_words, pool_flags
 from evalkit.wording import listed, number, percent, points, signed
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from evalkit.parameters import Site
 from evalkit.results import Result
+from evalkit.sites import Site
 from evalkit.synthesis.comparison_story import AVERAGE
 from evalkit.synthesis.findings import BEAT, CANNOT, NOT_YET, TURNED
 from evalkit.wording import listed

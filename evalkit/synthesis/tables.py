@@ -7,8 +7,9 @@ import pandas as pd
 
 from evalkit.charts.display import Table, table
 from evalkit.dictionary import DataDictionary, Indicator
-from evalkit.parameters import Network, Site
+from evalkit.parameters import Network
 from evalkit.results import Result
+from evalkit.sites import Site
 from evalkit.synthesis import chapters, context
 from evalkit.synthesis.findings import (
     CLAIMS,

@@ -14,10 +14,11 @@ from evalkit.contribution import beliefs, contribution_analysis
 from evalkit.contribution.draws import DRAWS, draw_posteriors
 from evalkit.contribution.evidence import EvidenceItem, update
 from evalkit.contribution.qca import qualitative_comparison
+from evalkit.contribution_model import ContributionModel
 from evalkit.dictionary import read_dictionary
 from evalkit.errors import DesignError
-from evalkit.parameters import ContributionModel, Site
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site
 
 SECONDS_ALLOWED = 1.0
 RUNS = 5

@@ -1,7 +1,7 @@
 import pytest
 from made_up_town import changed
 
-from evalkit.parameters import ContributionModel
+from evalkit.contribution_model import ContributionModel
 
 
 @pytest.fixture

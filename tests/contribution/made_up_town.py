@@ -4,8 +4,9 @@ import math
 
 import pandas as pd
 
-from evalkit.parameters import ContributionModel, Site
+from evalkit.contribution_model import ContributionModel
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site
 
 MODEL = {
     "question": "Did coaching contribute to fewer absences?",

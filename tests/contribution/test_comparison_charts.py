@@ -10,7 +10,7 @@ from evalkit.charts.qca import solution_plot, truth_table_chart
 from evalkit.charts.style import alt_text
 from evalkit.contribution.performance import performance_measures
 from evalkit.contribution.qca import qualitative_comparison
-from evalkit.parameters import Partner, Site
+from evalkit.sites import Partner, Site
 
 
 @pytest.fixture

@@ -164,7 +164,7 @@ def test_a_definition_that_changed_within_the_series_makes_the_claim_not_assessa
 
 
 def test_work_that_began_after_the_last_measurement_is_not_supported(model, dictionary):
-    from evalkit.parameters import Partner
+    from evalkit.sites import Partner
 
     solution = {"solution_id": "coaching", "name": "Family coaching", "kind": "family", "start": "2023"}
     late = Partner.model_validate({"partner_id": "hub", "name": "Hub", "solutions": [solution]})

@@ -4,7 +4,8 @@ from made_up_town import MODEL, changed, site_with, time_series
 from evalkit.contribution import contribution_analysis
 from evalkit.contribution.attribution import lint_attribution
 from evalkit.contribution.narratives import lint_network, lint_results, lint_site, lowest_class
-from evalkit.parameters import Decision, Milestone, Network
+from evalkit.parameters import Network
+from evalkit.sites import Decision, Milestone
 
 MILESTONE = Milestone(
     date="2020-05", kind="new_partnership", text="The hub’s work led to it.", source="Minutes"

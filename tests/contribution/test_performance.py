@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from evalkit.contribution.performance import performance_measures, verdict
+from evalkit.contribution_model import MeasuredValue
 from evalkit.errors import ParameterError
-from evalkit.parameters import MeasuredValue, Partner, Site
+from evalkit.sites import Partner, Site
 
 
 def site_of(*measures):

@@ -2,8 +2,8 @@ import pytest
 from made_up_town import site_with, time_series
 
 from evalkit.contribution.qca_cases import combinations_across_sites, site_cases
-from evalkit.parameters import Partner
 from evalkit.results import read_result, save_result
+from evalkit.sites import Partner
 
 
 def site_of(*solutions):

@@ -5,7 +5,7 @@ import pytest
 from maple_cells import SCORE
 
 from evalkit.indicators import IndicatorTable
-from evalkit.parameters import Site, Target
+from evalkit.sites import Site, Target
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from evalkit.dictionary import DataDictionary
 from evalkit.indicators import IndicatorTable
-from evalkit.parameters import Baseline, Site, Target
+from evalkit.sites import Baseline, Site, Target
 
 # ../shared/data/SOURCES.md: John O'Connell High, cohort and feasible graduates 2012-2017, worked by hand
 OCONNELL = [

@@ -9,9 +9,9 @@ from evalkit.errors import DataError
 from evalkit.indicators import IndicatorTable
 from evalkit.its import family_note, fit_many, fit_series, interrupted_time_series, pooled_family
 from evalkit.its.engine import fit_arrays
-from evalkit.parameters import Site
 from evalkit.results import Result, read_result, save_result
 from evalkit.simulate import simulate_series
+from evalkit.sites import Site
 
 from .tables import bounded, counted, place, years
 

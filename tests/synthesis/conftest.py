@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from evalkit.dictionary import DataDictionary, read_dictionary
-from evalkit.parameters import Network, Site
+from evalkit.parameters import Network
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Site
 
 
 @pytest.fixture(scope="session")

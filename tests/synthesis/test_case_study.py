@@ -4,8 +4,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evalkit.parameters import Network, Partner, PublishedFigure, Site, Solution, Target
+from evalkit.parameters import Network
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Partner, PublishedFigure, Site, Solution, Target
 from evalkit.sources import Source
 from evalkit.synthesis import case_study
 

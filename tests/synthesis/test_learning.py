@@ -3,8 +3,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from evalkit.parameters import Network, Partner, Site, Solution
+from evalkit.parameters import Network
 from evalkit.results import Result, tidy_frame
+from evalkit.sites import Partner, Site, Solution
 from evalkit.synthesis import compare_sites, learning_review
 from evalkit.synthesis.questions import would_tell
 

@@ -7,9 +7,9 @@ import pytest
 from evalkit.charts.style import alt_text
 from evalkit.errors import DesignError
 from evalkit.indicators import IndicatorTable
-from evalkit.parameters import Baseline, Comparison, Site, Unit
 from evalkit.readers import read_edfacts_acgr
 from evalkit.results import read_result, save_result
+from evalkit.sites import Baseline, Comparison, Site, Unit
 from evalkit.synthesis.pools import comparison_pool, rest_of_district
 
 OCONNELL, SAN_FRANCISCO = "063441007350", "0634410"
