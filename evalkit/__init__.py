@@ -42,6 +42,7 @@ _HOME = {
     "gaps_against": "evalkit.equity",
     "gap_bounds": "evalkit.equity",
     "gap_before_after": "evalkit.equity",
+    "before_and_since": "evalkit.equity",
     "hetop": "evalkit.equity",
     "v_gap": "evalkit.equity",
     "probit_gap": "evalkit.equity",

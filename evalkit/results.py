@@ -32,6 +32,7 @@ TIDY_COLUMNS = (
     "n",
     "note",
 )
+ROWS_SHOWN = 100  # of a result on a page; more make it slow to open, and nobody reads them there
 NUMBER_COLUMNS = ("estimate", "std_error", "conf_low", "conf_high", "p_value", "n")
 
 
@@ -93,7 +94,14 @@ class Result:
 
     def _repr_html_(self) -> str:
         shown = self.tidy.drop(columns=["method", "site_id", "n"], errors="ignore")
-        return Table(shown.loc[:, shown.notna().any() & (shown != "").any()], self.title)._repr_html_()
+        shown = shown.loc[:, shown.notna().any() & (shown != "").any()]
+        note = (
+            f"The first {ROWS_SHOWN} of {len(shown):,} estimates. All are in the CSV file of a published "
+            "page, and in tidy of the result."
+        )
+        return Table(
+            shown.head(ROWS_SHOWN), self.title, note if len(shown) > ROWS_SHOWN else ""
+        )._repr_html_()
 
     def __repr__(self) -> str:
         return f"{self.title}\n\n{self.summary()}"

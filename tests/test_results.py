@@ -56,3 +56,12 @@ def test_a_spreadsheet_formula_is_neutralised_in_the_csv_only(result, tmp_path):
 def test_a_result_that_was_never_saved_is_told_with_the_mend(tmp_path):
     with pytest.raises(DataError, match="run `evalkit run` first"):
         read_result(tmp_path, "comparison")
+
+
+def test_a_long_result_shows_its_first_rows_and_says_where_the_others_are():
+    long = tidy_frame([{"method": "equity_gaps", "period": str(1000 + row)} for row in range(1_234)])
+    shown = Result(method="equity_gaps", title="Who?", design={}, tidy=long)._repr_html_()
+    assert shown.count("<tr>") == 1 + 100
+    assert "The first 100 of 1,234 estimates." in shown
+    assert ">1099<" in shown
+    assert ">1100<" not in shown

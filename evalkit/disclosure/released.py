@@ -61,7 +61,12 @@ class Release:
         if len(earlier):
             groups.append((BY_SOURCE, earlier))
         rows = [
-            {"cells": len(cells), "of": len(self.table), "indicators": cells["indicator"].nunique(), "why": why}
+            {
+                "cells": len(cells),
+                "of": len(self.table),
+                "indicators": cells["indicator"].nunique(),
+                "why": why,
+            }
             for why, cells in groups
         ]
         return pd.DataFrame(rows, columns=["cells", "of", "indicators", "why"])

@@ -1,6 +1,6 @@
 """Equity gaps: who is behind whom, by how much, how surely, and how many children that is."""
 
-from evalkit.equity.before_after import gap_before_after
+from evalkit.equity.before_after import before_and_since, gap_before_after
 from evalkit.equity.bounds import gap_bounds
 from evalkit.equity.decomposition import kitagawa, oaxaca_blinder
 from evalkit.equity.differences import rate_difference, rate_ratio
@@ -18,6 +18,7 @@ __all__ = [
     "Intersections",
     "OrdinalGap",
     "additional_to_parity",
+    "before_and_since",
     "equity_gaps",
     "expected_range",
     "gap_before_after",

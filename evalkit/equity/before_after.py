@@ -18,6 +18,10 @@ Floats = NDArray[np.float64]
 GAP = ("indicator", "population", "dimension", "subgroup", "reference")
 CHANGES = ("level_change", "slope_change")  # terms of an interrupted time series
 COLUMNS = (*GAP, "term", "estimate", "std_error", "conf_low", "conf_high", "unit", "n", "note")
+BESIDE_COLUMNS = (
+    "short_label", "subgroup_label", "reference_label", "before", "since", "change", "conf_low", "conf_high",
+    "note",
+)  # fmt: skip
 MEAN_NOTE = "mean over periods, weighted by precision"
 NO_START = "the site declares no start, so there is no before and after"
 NO_SERIES = "no interrupted time series of both the subgroup and its reference"
@@ -41,9 +45,9 @@ def gap_before_after(
     Returns
     -------
     Rows of the terms `gap_before`, `gap_after` and `gap_change` (after minus before; the mean of the periods,
-    so a trend that was there before is in it), and `gap_level_change`, `gap_slope_change`: the subgroup's
-    change less the reference's, their errors taken as independent. In the gaps' unit; what cannot be had is a
-    row with its reason in `note`.
+    so a trend that was there before is in it), and where there are interrupted time series
+    `gap_level_change`, `gap_slope_change`: the subgroup's change less the reference's, their errors taken as
+    independent. In the gaps' unit; what cannot be had is a row with its reason in `note`.
 
     Raises
     ------
@@ -69,13 +73,34 @@ def gap_before_after(
             rows.append(common | {"term": "gap_change", "note": NO_START})
             continue
         rows.extend(common | row for row in _means(group, start))
-        rows.extend(common | row for row in _series_rows(common, interrupted))
+        if interrupted is not None:
+            rows.extend(common | row for row in _series_rows(common, interrupted))
     out = pd.DataFrame(rows, columns=list(COLUMNS))
     numbers = ["estimate", "std_error", "conf_low", "conf_high", "n"]
     out[numbers] = out[numbers].astype(float)
     out["conf_low"] = out["estimate"] - z * out["std_error"]
     out["conf_high"] = out["estimate"] + z * out["std_error"]
     return out
+
+
+def before_and_since(gaps: pd.DataFrame, *, start: str | None, conf_level: float = 0.95) -> pd.DataFrame:
+    """Lay out for a reader what `gap_before_after` finds: a row per gap; its parameters and errors.
+
+    Returns
+    -------
+    `short_label`, `subgroup_label` and `reference_label`, as in the frame of gaps; `before`, `since`, and
+    `change` with `conf_low` and `conf_high`, in the gaps' unit; `note`, the reason where there is no change.
+    """
+    found = gap_before_after(gaps, start=start, conf_level=conf_level)
+    key = list(GAP)
+    names = gaps.drop_duplicates(key)[[*key, "short_label", "subgroup_label", "reference_label"]]
+    change = found[found["term"].eq("gap_change")].rename(columns={"estimate": "change"})
+    change["note"] = change["note"].where(change["change"].isna(), "")
+    for term, column in (("gap_before", "before"), ("gap_after", "since")):
+        side = found[found["term"].eq(term)].rename(columns={"estimate": column})
+        change = change.merge(side[[*key, column]], on=key, how="left", validate="one_to_one")
+    rows = change.merge(names, on=key, how="left", validate="one_to_one")
+    return rows[list(BESIDE_COLUMNS)]
 
 
 def _means(group: pd.DataFrame, start: str) -> list[dict[str, Any]]:
@@ -116,7 +141,7 @@ def _weighted_mean(values: Floats, errors: Floats) -> tuple[float, float]:
     return mean, error
 
 
-def _series_rows(common: dict[str, Any], interrupted: pd.DataFrame | None) -> list[dict[str, Any]]:
+def _series_rows(common: dict[str, Any], interrupted: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for term in CHANGES:
         row: dict[str, Any] = {"term": f"gap_{term}", "estimate": np.nan, "std_error": np.nan, "n": np.nan}
@@ -133,11 +158,9 @@ def _series_rows(common: dict[str, Any], interrupted: pd.DataFrame | None) -> li
     return rows
 
 
-def _one(
-    interrupted: pd.DataFrame | None, common: dict[str, Any], subgroup: str, term: str
-) -> pd.Series | None:
+def _one(interrupted: pd.DataFrame, common: dict[str, Any], subgroup: str, term: str) -> pd.Series | None:
     """Take the one row of a subgroup's series that has an estimate."""
-    if interrupted is None or interrupted.empty:
+    if interrupted.empty:
         return None
     rows = interrupted[interrupted["term"].eq(term) & interrupted["subgroup"].eq(subgroup)]
     for name in ("indicator", "population", "dimension"):

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from evalkit.dictionary import CROSSING, DataDictionary
+from evalkit.dictionary import DataDictionary
 from evalkit.equity.differences import SHOWN
 from evalkit.equity.findings import told_gaps
-from evalkit.equity.study import Study, subgroup_label
+from evalkit.equity.study import Study, dimension_label, subgroup_label
 from evalkit.periods import reader_label
 from evalkit.sites import Site
 
@@ -35,7 +35,7 @@ def level_frame(studies: Sequence[Study], dictionary: DataDictionary, site: Site
             is_reference=item.cells["subgroup"].eq(item.reference),
             order=item.cells["subgroup"].map(_order(dictionary, item)),
             period_label=_period_labels(item.cells["period"], item),
-            dimension_label=_dimension_label(dictionary, item.dimension),
+            dimension_label=dimension_label(dictionary, item.dimension),
             target=target.value if target else np.nan,
             favourable=indicator.favourable,
             unit=indicator.unit,
@@ -72,11 +72,6 @@ GAP_COLUMNS = (
 
 def _period_labels(periods: pd.Series, item: Study) -> pd.Series:
     return periods.map({text: reader_label(text, item.indicator.frequency) for text in periods.unique()})
-
-
-def _dimension_label(dictionary: DataDictionary, dimension: str) -> str:
-    known = [dictionary.dimensions[part].label for part in dimension.split(CROSSING)]
-    return " and ".join([known[0], *(name.lower() for name in known[1:])])
 
 
 def gap_frame(studies: Sequence[Study], dictionary: DataDictionary, site: Site) -> pd.DataFrame:

@@ -7,11 +7,11 @@ import pandas as pd
 
 from evalkit.dictionary import DataDictionary
 from evalkit.equity.contrasts import level_of
-from evalkit.equity.study import Study
+from evalkit.equity.study import Study, dimension_label
 from evalkit.equity.summary import COLUMNS, summary_measures
 
 PLACE = ("indicator", "population", "dimension", "period", "reference")
-MEASURE_COLUMNS = (*PLACE, *COLUMNS, "rate_unit")
+MEASURE_COLUMNS = (*PLACE, "short_label", "dimension_label", *COLUMNS, "rate_unit")
 
 
 def measure_frame(studies: Sequence[Study], dictionary: DataDictionary, *, conf_level: float) -> pd.DataFrame:
@@ -22,7 +22,8 @@ def measure_frame(studies: Sequence[Study], dictionary: DataDictionary, *, conf_
 
     Returns
     -------
-    `PLACE`, the columns of `summary_measures`, and `rate_unit`: the unit that "rate" in `unit` stands for.
+    `PLACE`, the names of indicator and dimension for a reader, the columns of `summary_measures` (its `label`
+    is the measure's), and `rate_unit`: the unit that "rate" in `unit` stands for.
     """
     alike: dict[tuple[str | None, bool, float | None, str], list[pd.DataFrame]] = {}
     for item in studies:
@@ -54,6 +55,8 @@ def measure_frame(studies: Sequence[Study], dictionary: DataDictionary, *, conf_
     if not found:
         return pd.DataFrame(columns=list(MEASURE_COLUMNS))
     together = pd.concat(found, ignore_index=True)
+    together["short_label"] = [dictionary.indicator(name).short_label for name in together["indicator"]]
+    together["dimension_label"] = [dimension_label(dictionary, name) for name in together["dimension"]]
     # Stable, so that the measures keep WHO's order.
     return together.sort_values(list(PLACE[:3]), kind="stable", ignore_index=True)[list(MEASURE_COLUMNS)]
 

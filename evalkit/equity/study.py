@@ -107,6 +107,12 @@ def subgroup_label(dictionary: DataDictionary, dimension: str, subgroup: str) ->
     return ", ".join(names)
 
 
+def dimension_label(dictionary: DataDictionary, dimension: str) -> str:
+    """Write a dimension as a reader knows it; the parts of a crossed one joined by "and"."""
+    known = [dictionary.dimensions[part].label for part in dimension.split(CROSSING)]
+    return " and ".join([known[0], *(name.lower() for name in known[1:])])
+
+
 def _with_additional(compared: pd.DataFrame, cells: pd.DataFrame, indicator: Indicator) -> pd.DataFrame:
     """Add the persons to parity, with the interval that the gap's own interval gives."""
     numerators = cells.set_index(["period", "subgroup"])["numerator"]

@@ -41,6 +41,7 @@ class Page:
     body : the page source below its title
     pictures : the bytes of every picture, by the name the body gives it
     dropped : what the notebook shows and the page does not, a sentence each
+    estimates : every estimate behind the page as CSV, a file of its own beside the page; "" for none
     """
 
     name: str
@@ -52,6 +53,7 @@ class Page:
     downloads: tuple[Link, ...] = ()
     working: tuple[Link, ...] = ()
     dropped: tuple[str, ...] = ()
+    estimates: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The website of a network: one page for every executed notebook, and an index that leaves no site out."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import tempfile
@@ -40,6 +41,7 @@ ACROSS = {
         "what was learned, and what was decided because of it.",
     ),
 }
+ESTIMATES = ".tidy.csv"
 DOWNLOADS: dict[Format, str] = {"pdf": "PDF", "docx": "Word"}
 
 
@@ -244,7 +246,27 @@ def _read(folder: Path, notebook: str, name: str) -> Page:
         raise PublishError(
             f"{folder.name}/{notebook}: its run failed{error}; open {failed.name} to see where"
         )
-    return read_page(folder / "notebooks" / f"{notebook}.ipynb", name=name)
+    page = read_page(folder / "notebooks" / f"{notebook}.ipynb", name=name)
+    return dataclasses.replace(page, estimates=_estimates(folder, run.get("outputs", {})))
+
+
+def _estimates(folder: Path, outputs: Mapping[str, str]) -> str:
+    """Join the tables of estimates that a run has saved; they have the same columns.
+
+    Raises
+    ------
+    PublishError : one is no longer what the run saved, and so was never looked through.
+    """
+    tables = []
+    for name, sha256 in outputs.items():
+        if name.endswith(ESTIMATES):
+            path = folder / "results" / Path(name).name
+            content = path.read_bytes() if path.is_file() else b""
+            if hashlib.sha256(content).hexdigest() != sha256:
+                raise PublishError(f"{folder.name}/{path.name}: is not what its run saved; run it again")
+            tables.append(content.decode())
+    rows = [table.partition("\n")[2] for table in tables]
+    return tables[0].partition("\n")[0] + "\n" + "".join(rows) if any(rows) else ""
 
 
 def _reason(folder: Path) -> str:
@@ -268,8 +290,12 @@ def _surround(declared: Network, names: Collection[str], audience: str) -> Surro
     )
 
 
-def _downloads(name: str, wanted: tuple[Format, ...]) -> tuple[Link, ...]:
-    return tuple(Link(label, f"{name}.{ending}") for ending, label in DOWNLOADS.items() if ending in wanted)
+def _downloads(page: Page, wanted: tuple[Format, ...]) -> tuple[Link, ...]:
+    table = (Link("Every estimate (CSV)", f"{page.name}.csv"),) if page.estimates else ()
+    return (
+        *(Link(label, f"{page.name}.{ending}") for ending, label in DOWNLOADS.items() if ending in wanted),
+        *table,
+    )
 
 
 def _index(
@@ -287,7 +313,7 @@ def _index(
                 name=site.name,
                 place=site.place,
                 verdicts=read_verdicts(folder / site_id / "results") if is_there else {},
-                links=(Link("Case study", f"{site_id}.html"), *_downloads(site_id, wanted))
+                links=(Link("Case study", f"{site_id}.html"), *_downloads(shelf.studies[site_id], wanted))
                 if is_there
                 else (),
                 reason="" if is_there else reasons[site_id],
@@ -313,16 +339,16 @@ def _site_jobs(shelf: _Shelf, wanted: tuple[Format, ...]) -> Iterator[tuple[Page
             here = tuple(dataclasses.replace(way, current=way.href == f"{page.name}.html") for way in ways)
             linked = dataclasses.replace(page, working=here if behind else ())
             if page is study:
-                linked = dataclasses.replace(linked, downloads=_downloads(site_id, wanted))
+                linked = dataclasses.replace(linked, downloads=_downloads(study, wanted))
                 yield from ((linked, ending) for ending in wanted)
             else:
-                yield linked, "html"
+                yield dataclasses.replace(linked, downloads=_downloads(page, ("html",))), "html"
 
 
 def _across_jobs(shelf: _Shelf, wanted: tuple[Format, ...]) -> Iterator[tuple[Page, Format]]:
     """Name every file across sites but the index."""
-    for name, page in shelf.across.items():
-        linked = dataclasses.replace(page, downloads=_downloads(name, wanted))
+    for page in shelf.across.values():
+        linked = dataclasses.replace(page, downloads=_downloads(page, wanted))
         yield from ((linked, ending) for ending in wanted)
 
 
@@ -340,6 +366,10 @@ def _render_all(
     failed: dict[str, str] = {}
     for stale in building.iterdir():
         stale.unlink()
+    for page in _all_pages(shelf):
+        if page.estimates:
+            (building / f"{page.name}.csv").write_text(page.estimates, encoding="utf-8")
+            made.append(f"{page.name}.csv")
 
     def render(job: tuple[Page, Format]) -> tuple[str, list[str], str]:
         page, ending = job

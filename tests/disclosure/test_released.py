@@ -422,3 +422,19 @@ def test_every_release_leaves_a_record_that_tells_no_hidden_number():
         release(table_of(rows[:1]), audience="public").record["input_sha256"]
         != (released.record["input_sha256"])
     )
+
+
+def test_what_a_source_has_hidden_itself_is_told_as_its_own_reason():
+    rows = [
+        row("all", "All", 120, 306),
+        row("all", "All", np.nan, np.nan, period="2020", status="suppressed"),
+    ]
+    released = release(table_of(rows), audience="public")
+    told = released.not_shown()
+    assert told[["cells", "of", "indicators", "why"]].to_numpy().tolist() == [
+        [1, 2, 1, "already hidden or blurred by their source"]
+    ]
+    assert released.explanation()[1:] == [
+        "No cell had to be hidden.",
+        "1 of 2 cells: already hidden or blurred by their source.",
+    ]

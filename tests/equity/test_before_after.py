@@ -6,7 +6,7 @@ import pytest
 from maple_cells import cell, hidden
 
 from evalkit.equity import equity_gaps
-from evalkit.equity.before_after import gap_before_after
+from evalkit.equity.before_after import before_and_since, gap_before_after
 from evalkit.errors import ParameterError
 
 
@@ -80,6 +80,28 @@ def test_it_reads_the_frame_of_the_gaps_of_a_site(table_of, maple):
     assert found.loc[("Asian", "gap_change"), "note"].startswith(
         "no exact gap before 2017; no exact gap after"
     )
+
+
+def test_a_reader_gets_a_row_per_gap_with_the_reason_where_there_is_no_change(table_of, maple):
+    rows = [
+        item
+        for year, black in (("2015", 30), ("2016", 30), ("2017", 36))
+        for item in (
+            cell("White", 60, 80, period=year),
+            cell("Black", black, 60, period=year),
+            hidden("Asian", period=year),
+        )
+    ]
+    result = equity_gaps(table_of(rows), maple, references={"race_ethnicity": "White"})
+    found = before_and_since(result.frames["gaps"], start="2017").set_index("subgroup_label")
+    assert found.index.tolist() == ["Asian", "Black"]
+    black = found.loc["Black"]
+    # 50 − 75 in both years before, 60 − 75 since.
+    assert black[["before", "since", "change"]].tolist() == pytest.approx([-25, -15, 10])
+    assert black["conf_low"] < 10 < black["conf_high"]
+    assert black[["short_label", "reference_label", "note"]].tolist() == ["Kindergarten ready", "White", ""]
+    assert found.loc["Asian", ["before", "since", "change"]].isna().all()
+    assert found.loc["Asian", "note"] == "no exact gap before 2017; no exact gap after 2017"
 
 
 def test_a_frame_of_something_else_is_refused():

@@ -1,7 +1,9 @@
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from by_hand import case_study, code, error, markdown, write_notebook
 from conftest import demo_network, run_by_hand
@@ -10,6 +12,7 @@ from reading import web
 from evalkit.errors import PublishError
 from evalkit.publish import publish_network
 from evalkit.publish.pandoc import Pandoc
+from evalkit.results import TIDY_COLUMNS
 
 ALL = ("html", "pdf", "docx")
 
@@ -100,6 +103,52 @@ def test_working_pages_are_linked_from_the_foot_of_the_case_study(workspace):
         "alder-park-2-turn-the-curve.html",
     ]
     assert foot.find(attrs={"aria-current": "page"})["href"] == "alder-park.html"
+
+
+def record_run(workspace, notebook="2_turn_the_curve", result="turn_the_curve", place="alder-park"):
+    """Leave the record of a run that has saved a result."""
+    folder = workspace.outputs("demo", "public") / place
+    saved = sorted((folder / "results").glob(f"{result}.*"))
+    outputs = {f"any/results/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in saved}
+    (folder / "run").mkdir(exist_ok=True)
+    record = {"status": "done", "error": "", "outputs": outputs}
+    (folder / "run" / f"{notebook}.json").write_text(json.dumps(record), encoding="utf-8")
+    return folder / "results" / f"{result}.tidy.csv"
+
+
+def test_every_estimate_behind_a_page_can_be_had_as_a_table(workspace):
+    saved = record_run(workspace)
+    report = publish(workspace)
+    site = report.index.parent
+    assert (site / "alder-park-2-turn-the-curve.csv").read_bytes() == saved.read_bytes()
+    assert site / "alder-park-2-turn-the-curve.csv" in report.pages
+    head = web(site / "alder-park-2-turn-the-curve.html").find(class_="facts")
+    assert head.a["href"] == "alder-park-2-turn-the-curve.csv"
+    assert head.a.get_text() == "Every estimate (CSV)"
+    assert [path.name for path in site.glob("*.csv")] == ["alder-park-2-turn-the-curve.csv"]
+
+
+def test_results_of_one_run_share_a_table_under_one_heading(workspace):
+    saved = record_run(workspace)
+    further = saved.with_name("its_sensitivity.tidy.csv")
+    further.write_text(saved.read_text(encoding="utf-8").replace("turn_the_curve", "its_sensitivity"))
+    record_run(workspace, result="*")
+    found = pd.read_csv(publish(workspace).index.parent / "alder-park-2-turn-the-curve.csv")
+    assert tuple(found.columns) == TIDY_COLUMNS
+    assert found["method"].value_counts().to_dict() == {"turn_the_curve": 3, "its_sensitivity": 3}
+
+
+@pytest.mark.parametrize("fault", ["changed", "gone"])
+def test_a_table_that_is_not_what_its_run_saved_is_not_published(workspace, fault):
+    saved = record_run(workspace)
+    if fault == "gone":
+        saved.unlink()
+    else:
+        saved.write_text(saved.read_text(encoding="utf-8") + "more\n", encoding="utf-8")
+    report = publish(workspace)
+    assert not [*report.index.parent.glob("*.csv"), *report.index.parent.glob("alder-park-2*")]
+    problem = "alder-park/turn_the_curve.tidy.csv: is not what its run saved; run it again"
+    assert problem in report.problems
 
 
 def test_only_the_formats_asked_for_are_made(workspace):
