@@ -196,6 +196,8 @@ class _WarmClient(_Client):
             raise DeadKernelError("Kernel died") from trouble
         finally:
             _settle_streams(cell)
+        if status is None:  # raised here, since a time-out is an OSError too
+            raise CellTimeoutError("Cell execution timed out")
         if status == "error":
             raise CellExecutionError("", "", "")
         return cell
@@ -218,13 +220,12 @@ class _WarmClient(_Client):
             self.process_message(message, cell, cell_index)
         return None
 
-    def _interrupt(self, cell: Any, cell_index: int) -> NoReturn:
+    def _interrupt(self, cell: Any, cell_index: int) -> None:
         """Interrupt a cell that ran out of time, and give it a moment."""
         if self.attempt.group:
             os.kill(self.attempt.group, signal.SIGINT)
-        with suppress(EOFError):
+        with suppress(EOFError, OSError):
             self._take_in(cell, cell_index, until=monotonic() + INTERRUPT_GRACE, errors=False)
-        raise CellTimeoutError("Cell execution timed out")
 
     def _fork(self) -> Connection:
         here, there = Pipe()

@@ -36,7 +36,7 @@ if site_id == "hangs": time.sleep(3600)
 """
 LISTING = 'from pathlib import Path\nsorted(p.parts[-3] for p in Path("outputs").rglob("first.csv"))'
 SITES = ("works", "divides", "exits", "dies", "hangs", "blocked")
-TIME_LIMIT = 5.0  # seconds; a kernel starts in about half a second
+TIME_LIMIT = 8.0  # seconds; a kernel starts in about half a second, on a busy machine in several
 
 
 def _write_notebooks(root, write_notebook):
@@ -91,7 +91,7 @@ def test_a_notebook_runs_in_the_workspace_with_a_backend_that_needs_no_screen_an
         ("divides", "code cell 3: ZeroDivisionError: division by zero"),
         ("exits", "code cell 3: SystemExit: 0"),
         ("dies", "code cell 3: the kernel died"),
-        ("hangs", "code cell 3: not finished within the limit of 5 s"),
+        ("hangs", "code cell 3: not finished within the limit of 8 s"),
     ],
 )
 def test_a_failed_notebook_is_kept_with_its_error_where_it_happened(batch, site, error):

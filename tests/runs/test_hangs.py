@@ -99,14 +99,21 @@ def test_a_cell_that_hangs_and_ignores_the_interrupt_is_ended_and_the_other_site
         assert is_gone(int((tmp_path / name).read_text()))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["warm", "plain"])
-def test_a_cell_that_heeds_the_interrupt_may_put_its_things_in_order(tmp_path, write_notebook, kind):
-    cell = "import time\ntry: time.sleep(3600)\nfinally: print('in order', flush=True)"
+@pytest.mark.parametrize("kind", ["warm", pytest.param("plain", marks=pytest.mark.slow)])
+def test_a_cell_that_heeds_the_interrupt_may_put_its_things_in_order_and_is_not_tried_again(
+    request, tmp_path, write_notebook, kind
+):
+    pool = request.getfixturevalue("warm_pool") if kind == "warm" else None
+    cell = """
+import time
+_ = open("begun", "a").write("once")
+try: time.sleep(3600)
+finally: print("in", "order", flush=True)"""
     write_notebook(tmp_path / "notebooks" / "site" / "1_heed.ipynb", cell)
     plan = plan_runs(tmp_path, network_id="demo", site_ids=["a"])
-    (row,) = run_plan(plan, time_limit=TIME_LIMIT, warm=kind == "warm").rows
+    (row,) = run_plan(plan, time_limit=TIME_LIMIT, warm=False, pool=pool).rows
     assert row.error == "code cell 3: not finished within the limit of 6 s for a notebook"
+    assert (tmp_path / "begun").read_text() == "once"
     kept = (tmp_path / row.where).read_text()
     assert "in order" in kept
     assert "KeyboardInterrupt" not in kept
