@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from evalkit.disclosure.choice import SECONDS
 from evalkit.disclosure.protected import hide
 from evalkit.disclosure.ranges import ROUNDING, any_table, left_ranges
 from evalkit.disclosure.rules import Rule, find_rule
@@ -34,7 +33,6 @@ def protect(
     rule: str | Rule = "nces10",
     width: float = WIDTH,
     groups: Groups | None = None,
-    seconds: float = SECONDS,
 ) -> pd.DataFrame:
     """Hide small counts, and as little else as keeps them from being worked out.
 
@@ -51,7 +49,6 @@ def protect(
         has even been told which cells are hidden for themselves
     groups : dimension -> group -> its members, where groups that overlap the others are published beside
         them, e.g. {"grade": {"elementary": ["1", "2"]}}
-    seconds : for the exact choice in each block of cells that hang together; beyond it a heuristic chooses
 
     Returns
     -------
@@ -74,7 +71,6 @@ def protect(
         rule=rule,
         width=width,
         groups=groups,
-        seconds=seconds,
     )[0]
 
 
@@ -107,7 +103,6 @@ def protect_with_proof(
     rule: str | Rule = "nces10",
     width: float = WIDTH,
     groups: Groups | None = None,
-    seconds: float = SECONDS,
 ) -> tuple[pd.DataFrame, Proof]:
     """Do what `protect` does, and say what the attack found; the proof is not for publication."""
     chosen_rule = find_rule(rule)
@@ -122,7 +117,7 @@ def protect_with_proof(
         wanted=wanted,
         wanted_shown=np.where(_is_coarse(table, chosen_rule, small), wanted, 0),
     )
-    (found,) = hide([system], seconds=seconds)
+    (found,) = hide([system])
     low, high = left_ranges(
         _as_known(system, found.with_last_resort), found.hidden, np.arange(system.value.size)
     )

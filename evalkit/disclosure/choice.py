@@ -8,7 +8,6 @@ added greedily by the same conditions. Either way nothing is returned that has n
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from time import process_time
 from typing import Literal
 
 import numpy as np
@@ -26,9 +25,10 @@ from evalkit.disclosure.ranges import (
 )
 from evalkit.disclosure.system import Flags, Floats, Ints, System
 
-SECONDS = 1.0  # of the processor, for the exact choice of one block; a table of 6 by 4 takes about 0.03
-EXACT_ROUNDS = 30  # of attack and exact choice; a table of 6 by 4 takes 2 to 5
-NODES = 2_000  # branches of one mixed-integer program; ends it at the same point on every machine
+# What the exact choice may cost is counted in steps, so that it ends at the same point on every machine.
+EXACT_ROUNDS = 14  # of attack and exact choice; a table of 6 by 4 takes 2 to 5
+NODES = 200  # branches of one mixed-integer program; 300 cells have taken 9
+LONGEST = 60.0  # seconds of one such program, far more than any has needed
 MARKS_TOGETHER = 600  # in one mixed-integer program
 NODES_TOGETHER = 50  # of one program for many blocks, which mostly needs none
 ROUNDS = 200  # of attack and choice, far more than any table has needed; then everything is hidden
@@ -118,14 +118,11 @@ class _Search:
         return self.add(limits, numbers)
 
 
-def choose(
-    systems: Sequence[System], *, seconds: float = SECONDS, largest: int | None = None
-) -> list[Choice]:
+def choose(systems: Sequence[System], *, largest: int | None = None) -> list[Choice]:
     """Choose for each system which marks to hide, losing as little as can be.
 
     Parameters
     ----------
-    seconds : for each system to be solved to the optimum, beside `EXACT_ROUNDS` and `NODES`
     largest : the most marks of a system that is solved to the optimum; by default any
     """
     searches = [
@@ -136,9 +133,8 @@ def choose(
         )
         for system in systems
     ]
-    until = process_time() + seconds * len(systems)
     open_ones = [search for search in searches if search.needed.any()]
-    _choose_again([search for search in open_ones if search.breaks_a_sum()], until=until)
+    _choose_again([search for search in open_ones if search.breaks_a_sum()])
     for _ in range(ROUNDS):
         if not open_ones:
             break
@@ -146,7 +142,7 @@ def choose(
         passed = [search for search, fails in zip(open_ones, failing, strict=True) if not fails]
         failed = [search for search, fails in zip(open_ones, failing, strict=True) if fails]
         failed = [search for search in failed if search.exact or search.trims < TRIMS]
-        _choose_again(failed, until=until)
+        _choose_again(failed)
         open_ones = [*failed, *(search for search in passed if _improve(search))]
     for search in open_ones:
         search.settle(search.system.may_hide)
@@ -212,17 +208,17 @@ def _improve(search: _Search) -> bool:
     return worth
 
 
-def _choose_again(searches: Sequence[_Search], *, until: float) -> None:
+def _choose_again(searches: Sequence[_Search]) -> None:
     """Choose by the conditions found so far, exactly where that is still wanted and can be done."""
     for search in searches:
         search.rounds += 1
         search.exact = search.exact and search.rounds <= EXACT_ROUNDS
     asked = [search for search in searches if search.exact]
     while asked:
-        chosen = _optima(asked, until=until)
+        chosen = _optima(asked)
         _lower_to_attainable([search for search, found in zip(asked, chosen, strict=True) if found is None])
         for search, hidden in zip(asked, chosen, strict=True):
-            found = _optimum([search], nodes=NODES, until=until) if hidden is None else hidden
+            found = _optimum([search], nodes=NODES) if hidden is None else hidden
             search.exact = found is not None
             search.hidden = search.hidden if found is None else found
         asked = [search for search in asked if search.exact and search.breaks_a_sum()]
@@ -236,18 +232,18 @@ def _choose_again(searches: Sequence[_Search], *, until: float) -> None:
             search.hidden = _trimmed(search)
 
 
-def _optima(searches: Sequence[_Search], *, until: float) -> list[Flags | None]:
+def _optima(searches: Sequence[_Search]) -> list[Flags | None]:
     """Choose for many at once, and where that is not done within a few branches for each alone."""
     chosen: list[Flags | None] = []
     for batch in _batches(searches):
-        together = _optimum(batch, nodes=NODES if len(batch) == 1 else NODES_TOGETHER, until=until)
+        together = _optimum(batch, nodes=NODES if len(batch) == 1 else NODES_TOGETHER)
         if together is not None:
             ends = np.cumsum([search.system.first.size for search in batch])
             chosen += np.split(together, ends[:-1])
         elif len(batch) == 1:
             chosen.append(None)
         else:
-            chosen += [_optimum([search], nodes=NODES, until=until) for search in batch]
+            chosen += [_optimum([search], nodes=NODES) for search in batch]
     return chosen
 
 
@@ -263,11 +259,8 @@ def _batches(searches: Sequence[_Search]) -> Iterator[list[_Search]]:
         yield batch
 
 
-def _optimum(searches: Sequence[_Search], *, nodes: int, until: float) -> Flags | None:
+def _optimum(searches: Sequence[_Search], *, nodes: int) -> Flags | None:
     """Hide the marks that meet every condition with the least loss; None where that takes too long."""
-    seconds = until - process_time()
-    if seconds <= 0:
-        return None
     systems = [search.system for search in searches]
     starts = np.cumsum([0, *(system.first.size for system in systems)])
     follows = np.vstack([system.implied + start for system, start in zip(systems, starts, strict=False)])
@@ -288,7 +281,7 @@ def _optimum(searches: Sequence[_Search], *, nodes: int, until: float) -> Flags 
             np.concatenate([*(search.least for search in searches), np.zeros(pairs.size)]),
             np.inf,
         ),
-        options={"time_limit": seconds, "node_limit": nodes, "mip_rel_gap": 0.0},
+        options={"time_limit": LONGEST, "node_limit": nodes, "mip_rel_gap": 0.0},
     )
     if answer.status != 0 or answer.x is None:
         return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from evalkit.disclosure.choice import SECONDS, Choice, choose
+from evalkit.disclosure.choice import Choice, choose
 from evalkit.disclosure.ranges import doubtful_ranges, ranges_of_many
 from evalkit.disclosure.system import Flags, Floats, Ints, System, blocks_of
 from evalkit.errors import DataError
@@ -69,16 +69,14 @@ class _Whole:
         self.blocks.append((numbers, marks, choice.way))
 
 
-def hide(
-    systems: Sequence[System], *, seconds: float = SECONDS, largest: int | None = None
-) -> list[Protected]:
+def hide(systems: Sequence[System], *, largest: int | None = None) -> list[Protected]:
     """Choose what to hide of each system, block by block, and attack the whole.
 
     Where a range cannot be as wide as needed while the marks of `last` are shown, these may be hidden too.
 
     Parameters
     ----------
-    seconds, largest : as for `choose`
+    largest : as for `choose`
 
     Raises
     ------
@@ -86,7 +84,7 @@ def hide(
     """
     wholes = [_Whole(system) for system in systems]
     blocks = [(whole, whole.system, *block) for whole in wholes for block in blocks_of(whole.system)]
-    for whole, numbers, marks, choice in _chosen(blocks, seconds=seconds, largest=largest):
+    for whole, numbers, marks, choice in _chosen(blocks, largest=largest):
         whole.take(numbers, marks, choice, last_resort=False)
     blocks = [
         (whole, _with_one_of_last(whole.system, numbers, marks, whole.lacking), numbers, marks)
@@ -95,7 +93,7 @@ def hide(
         for numbers, marks in blocks_of(whole.system.with_last_resort())
         if whole.lacking[numbers].any() and whole.system.last[marks].any()
     ]
-    for whole, numbers, marks, choice in _chosen(blocks, seconds=seconds, largest=largest):
+    for whole, numbers, marks, choice in _chosen(blocks, largest=largest):
         if (choice.wanted > whole.wanted[numbers] + LACKING)[whole.lacking[numbers]].any():
             whole.take(numbers, marks, choice, last_resort=True)
     return _proved(wholes)
@@ -117,12 +115,12 @@ def _with_one_of_last(system: System, numbers: Ints, marks: Ints, lacking: Flags
 
 
 def _chosen(
-    blocks: Sequence[tuple[_Whole, System, Ints, Ints]], *, seconds: float, largest: int | None
+    blocks: Sequence[tuple[_Whole, System, Ints, Ints]], *, largest: int | None
 ) -> list[tuple[_Whole, Ints, Ints, Choice]]:
     """Choose for the blocks in which some range is needed at all."""
     parts = [(whole, numbers, marks, system.part(numbers, marks)) for whole, system, numbers, marks in blocks]
     parts = [item for item in parts if item[-1].needed(item[-1].first).any()]
-    choices = choose([part for *_, part in parts], seconds=seconds, largest=largest)
+    choices = choose([part for *_, part in parts], largest=largest)
     return [(*item[:3], choice) for item, choice in zip(parts, choices, strict=True)]
 
 
