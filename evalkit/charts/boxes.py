@@ -9,7 +9,7 @@ from matplotlib.patches import FancyBboxPatch, Patch, Polygon
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
-from evalkit.charts.style import BLUE, GREEN, MUTED, RULES, SKY, YELLOW
+from evalkit.charts.style import BLUE, GREEN, MUTED, RULES, SKY, YELLOW, house_style
 
 # Lengths in inches, at the size the figure is made for; letters in points.
 LETTER = 7.5
@@ -113,7 +113,8 @@ def text_width(text: str) -> float:
         return 0.0
     # Letters have no width of their own where two words meet, so a blank is measured between strokes.
     font = FontProperties(family=str(RULES["font.family"]))
-    path = TextPath((0, 0), text, size=LETTER, prop=font)
+    with house_style():
+        path = TextPath((0, 0), text, size=LETTER, prop=font)
     # Outlines turn at points of their own, so these bound them; ten times as quick as following the curves.
     across = path.vertices[path.codes != Path.CLOSEPOLY, 0]
     return float(across.max() - across.min()) / 72

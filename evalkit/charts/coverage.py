@@ -6,16 +6,24 @@ from textwrap import shorten
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.path import Path as Outline
 
 from evalkit.charts.style import INK, MUTED, ORANGE, WIDTH, describe, footnote, house_style, new_axes
 from evalkit.wording import listed
 
+# an arrow with two heads
+UP_AND_DOWN = Outline(
+    [
+        *[(0, 1), (0.45, 0.45), (0.1, 0.45), (0.1, -0.45), (0.45, -0.45)],
+        *[(0, -1), (-0.45, -0.45), (-0.1, -0.45), (-0.1, 0.45), (-0.45, 0.45), (0, 1)],
+    ]
+)
 # status -> (words, shade of the cell, mark, size of the mark in points); from the best known to the least
 LOOKS = {
     "reported": ("exact", "#9ecae1", "o", 5.0),
-    "censored": ("a range", "#dcebf5", "$\u2195$", 7.0),
+    "censored": ("a range", "#dcebf5", UP_AND_DOWN, 7.0),
     "suppressed": ("hidden", "#d9d9d9", "x", 5.0),
-    "missing": ("no data", "#ffffff", "$\u2013$", 4.5),
+    "missing": ("no data", "#ffffff", "_", 4.5),
 }
 FEW_INDICATORS = 3  # with so few, the groups get rows of their own
 ROW_HEIGHT, FRAME_HEIGHT = 0.27, 1.35  # inches

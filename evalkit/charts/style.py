@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 # Okabe & Ito (2008), a palette that readers with colour-vision deficiency can tell apart.
 INK = "#222222"
@@ -46,6 +47,7 @@ RULES: Any = {  # matplotlib's own settings, by their names
     "legend.frameon": False,
     "savefig.dpi": 200,
     "svg.hashsalt": "evalkit",
+    "text.parse_math": False,  # two dollar signs in a name are money, not a formula
     "xtick.color": INK,
     "ytick.color": INK,
 }
@@ -59,8 +61,14 @@ def house_style() -> Iterator[None]:
 
 
 def new_axes(ax: Axes | None = None, *, width: float = WIDTH, height: float = HEIGHT) -> Axes:
-    """Return the caller's axes, or axes on a new figure that pyplot does not keep open."""
+    """Return the caller's axes, or axes on a new figure that pyplot does not keep open.
+
+    In the caller's axes, titles and labels that are still empty will show dollar signs as they are.
+    """
     if ax is not None:
+        for text in ax.findobj(Text):
+            if isinstance(text, Text) and not text.get_text():
+                text.set_parse_math(False)
         return ax
     with house_style():
         return Figure(figsize=(width, height)).add_subplot()
