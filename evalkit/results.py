@@ -135,7 +135,7 @@ def save_result(result: Result, folder: Path, *, inputs: Mapping[str, str]) -> P
     Parameters
     ----------
     folder : made where it is absent; every file is `<method>.<frame>.<ending>`
-    inputs : name of each input and the hash of its content
+    inputs : name of each input and the hash of its content; "" for a hash that its readers may not hold
 
     Returns
     -------

@@ -127,13 +127,34 @@ def input_hashes(workspace: Workspace, network: Network, site: Site, *, data: st
     named = {path.relative_to(workspace.root).as_posix(): path for path in paths}
     home = workspace.data(network.network_id, data)
     for source in sources_of(network, site):
-        if source.kind == "simulation":
-            found: Iterable[Path] = [home / SIMULATED_TABLE, home / "evidence.csv"]
-        else:
-            place = home / source.path
-            found = sorted(place.glob("*.csv")) if place.is_dir() else [place]
-        named |= {f"data/{path.name}": path for path in found if path.is_file()}
+        named |= {f"data/{path.name}": path for path in _source_files(home, source)}
+    model = site.contribution
+    if model is not None and model.evidence_file and (home / model.evidence_file).is_file():
+        named[f"data/{model.evidence_file}"] = home / model.evidence_file
     return hash_files(named)
+
+
+def shown_hashes(
+    inputs: Mapping[str, str], workspace: Workspace, network: Network, site: Site, *, data: str, audience: str
+) -> dict[str, str]:
+    """Return `input_hashes` as an audience may hold them; "" for a file whose content it could guess from it.
+
+    All but the internal one are given the hashes of the data dictionary, and of files that only sources
+    protected by their publisher name. Other data, and parameters, hold small numbers: whoever guesses these
+    could check the guess by the hash.
+    """
+    if audience == "internal":
+        return dict(inputs)
+    home = workspace.data(network.network_id, data)
+    named: dict[bool, set[str]] = {True: set(), False: set()}
+    for source in sources_of(network, site):
+        named[source.protected] |= {f"data/{path.name}" for path in _source_files(home, source)}
+    evidence = f"data/{site.contribution.evidence_file}" if site.contribution else ""
+    open_files = named[True] - named[False] - {evidence}
+    return {
+        name: digest if name.startswith("data_dictionary/") or name in open_files else ""
+        for name, digest in inputs.items()
+    }
 
 
 def hash_site_data(site: Site, table: IndicatorTable, district: IndicatorTable | None) -> str:
@@ -156,6 +177,16 @@ def hash_site_data(site: Site, table: IndicatorTable, district: IndicatorTable |
 def sources_of(network: Network, site: Site) -> tuple[Source, ...]:
     """Return the sources that a site's data come from, the network's first."""
     return (*network.sources, *site.sources)
+
+
+def _source_files(home: Path, source: Source) -> list[Path]:
+    """Find the files of a source in the data folder."""
+    if source.kind == "simulation":
+        found: Iterable[Path] = [home / SIMULATED_TABLE, home / "evidence.csv"]
+    else:
+        place = home / source.path
+        found = sorted(place.glob("*.csv")) if place.is_dir() else [place]
+    return [path for path in found if path.is_file()]
 
 
 def _comparison_ids(site: Site) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from evalkit.site_data import (
     open_sources,
     read_declared,
     read_site_table,
+    shown_hashes,
     sources_of,
     with_evidence,
 )
@@ -41,7 +42,8 @@ class SiteView:
     table : the indicators that this audience may see, the site's and its comparison sites'
     district : all schools of the site's district, where the comparison is the rest of the district
     release : what is shown, what is hidden, and by which rule
-    inputs : name and content hash of every file that the results rest on
+    inputs : name and content hash of every file that the results rest on; "" for a hash by which this
+        audience could check a guess at what the file holds
     """
 
     site: Site
@@ -178,8 +180,15 @@ def open_site(
         table=table,
         district=district,
         release=released,
-        # reading may have made the files of a simulation
-        inputs=input_hashes(home, declared, site, data=data),
+        inputs=shown_hashes(
+            # reading may have made the files of a simulation
+            input_hashes(home, declared, site, data=data),
+            home,
+            declared,
+            site,
+            data=data,
+            audience=audience,
+        ),
         folder=folder / site_id,
     )
 

@@ -10,6 +10,7 @@ import evalkit
 from evalkit.runs.pages import Publication
 from evalkit.runs.plan import Plan
 from evalkit.runs.record import hash_evalkit, hash_file, library_versions, write_whole
+from evalkit.runs.seal import seal
 
 NOTE = "published.json"
 SITE = "site"
@@ -48,12 +49,12 @@ def note_publication(plan: Plan, publication: Publication, problems: tuple[str, 
 
 
 def _stamp(plan: Plan, publication: Publication) -> str:
-    """Return one SHA-256 over all that the pages of a plan's folder are made from."""
+    """Return one sealed SHA-256 over all that the pages of a plan's folder are made from."""
     choice = f"{publication.formats} {publication.renderer}"
     digest = hashlib.sha256(f"{choice} {hash_evalkit()} {sorted(library_versions().items())}\n".encode())
     for path in _sources(plan):
         digest.update(f"{path.as_posix()} {hash_file(path)}\n".encode())
-    return digest.hexdigest()
+    return seal(plan.root, digest.hexdigest())
 
 
 def _index(plan: Plan) -> Path:

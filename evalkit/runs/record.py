@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import evalkit
 from evalkit.errors import EvalkitError
 from evalkit.runs.plan import NotebookRun, Plan, Terms
+from evalkit.runs.seal import seal
 
 LIBRARIES = ("matplotlib", "numpy", "pandas", "papermill", "scipy", "seaborn", "statsmodels")
 PARTIAL = ".partial"
@@ -59,7 +60,7 @@ def run_state(plan: Plan, run: NotebookRun) -> RunState:
         return RunState(run, "never run", "")
     if record["status"] != "done":
         return RunState(run, record["status"], record["error"])
-    now = describe_inputs(plan, run)
+    now = _sealed(plan, describe_inputs(plan, run))
     for part, what in (
         ("notebook_sha256", "the notebook"),
         ("parameters", "the parameters"),
@@ -86,7 +87,7 @@ def renew_record(plan: Plan, run: NotebookRun) -> None:
     """Note the data files as they are now, for a run whose own site they still hold unchanged."""
     record = read_record(run)
     if record is not None:
-        record["inputs"] = describe_inputs(plan, run)["inputs"]
+        record["inputs"] = _sealed(plan, describe_inputs(plan, run))["inputs"]
         _write(run, record)
 
 
@@ -127,6 +128,9 @@ def write_record(
 ) -> Path:
     """Write a run's record; call it once its outputs are in place.
 
+    A record stands beside what partners or the public are given, so the hashes of data and parameters, which
+    hold small numbers, are sealed.
+
     Parameters
     ----------
     described : what `describe_inputs` gave before the run started
@@ -134,8 +138,8 @@ def write_record(
     data_sha256 : of what the data hold of the run's site
     """
     record = {
-        **described,
-        "data_sha256": data_sha256,
+        **_sealed(plan, described),
+        "data_sha256": seal(plan.root, data_sha256),
         "status": status,
         "error": error,
         "outputs": {_name(path, plan.root): hash_file(path) for path in sorted(outputs)},
@@ -256,6 +260,16 @@ def _input_files(plan: Plan, run: NotebookRun) -> list[Path]:
     return sorted(declared | _earlier_results(plan, run))
 
 
+def _sealed(plan: Plan, described: Mapping[str, Any]) -> dict[str, Any]:
+    """Seal the hashes of inputs that an audience may not hold: all but the dictionary and its own results."""
+    own = (f"{_name(plan.folder, plan.root)}/", "data_dictionary/")
+    inputs = {
+        name: digest if name.startswith(own) else seal(plan.root, digest)
+        for name, digest in described["inputs"].items()
+    }
+    return {**described, "inputs": inputs}
+
+
 def _data_folder(plan: Plan) -> Path:
     return plan.root / (plan.data or f"outputs/{plan.network_id}/data")
 
@@ -306,7 +320,8 @@ def _is_of_others(plan: Plan, run: NotebookRun, record: Mapping[str, Any], now: 
     ):
         return False
     files = tuple(item for item in sorted(now.items()) if item[0].startswith(f"{data}/"))
-    return bool(_own_data_as_of(files, run.terms, run.site_id, plan.root) == record["data_sha256"])
+    found = _own_data_as_of(files, run.terms, run.site_id, plan.root)
+    return bool(seal(plan.root, found) == record["data_sha256"])
 
 
 @functools.lru_cache(maxsize=512)

@@ -22,6 +22,10 @@ PERFORMANCE = "performance"
 
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels")
 HASH_LENGTH = 12  # characters: enough to tell two files apart by eye
+HASH_NOTE = "A file's entry is the beginning of its SHA-256 hash; another hash means another file."
+HASH_KEPT = (
+    " The evaluators keep the hash of files that hold small numbers (–): from a hash, numbers can be guessed."
+)
 
 
 @dataclass(frozen=True)
@@ -160,8 +164,8 @@ class CaseStudy:
         )
         rows = [("Command", command), ("evalkit", __version__), ("Python", platform.python_version())]
         rows += [(name, version(name)) for name in LIBRARIES]
-        rows += [(name, digest[:HASH_LENGTH]) for name, digest in sorted(self.inputs.items())]
-        note = "A file's entry is the beginning of its SHA-256 hash; another hash means another file."
+        rows += [(name, digest[:HASH_LENGTH] or "–") for name, digest in sorted(self.inputs.items())]
+        note = HASH_NOTE + (HASH_KEPT if "" in self.inputs.values() else "")
         return table(
             pd.DataFrame(rows, columns=["What", "Version or hash"]), caption="To make it again", note=note
         )
@@ -232,6 +236,6 @@ def case_study(
     ----------
     results : the site's saved results by method, made for this audience
     release_notes : what is hidden from this audience and by which rule, in sentences
-    inputs : name and content hash of every file that the results rest on
+    inputs : name and content hash of every file that the results rest on; "" for a hash not to be shown
     """
     return CaseStudy(site, results, dictionary, network, audience, tuple(release_notes), dict(inputs or {}))

@@ -1,4 +1,5 @@
 import hashlib
+import hmac
 import json
 from dataclasses import replace
 
@@ -58,15 +59,13 @@ def test_a_record_names_every_input_and_output_with_the_hash_of_its_content(plan
     run = plan.runs[0]
     _finish(plan, run, estimates="abc")
     record = json.loads(record_path(run).read_text())
-    assert record["inputs"] == dict.fromkeys(
-        (
-            "data_dictionary/indicators.yml",
-            "outputs/demo/data/table.csv",
-            "parameters/demo/network.yml",
-            "parameters/demo/sites/a.yml",
-        ),
-        SHA256_OF_ABC,
-    )
+    sealed = hmac.new((plan.root / "outputs/.key").read_bytes(), SHA256_OF_ABC.encode(), "sha256").hexdigest()
+    assert record["inputs"] == {
+        "data_dictionary/indicators.yml": SHA256_OF_ABC,
+        "outputs/demo/data/table.csv": sealed,
+        "parameters/demo/network.yml": sealed,
+        "parameters/demo/sites/a.yml": sealed,
+    }
     assert record["outputs"] == {
         "outputs/demo/public/a/notebooks/1_first.ipynb": hashlib.sha256(b"executed").hexdigest(),
         "outputs/demo/public/a/results/estimates": SHA256_OF_ABC,
@@ -139,6 +138,12 @@ def test_a_missing_output_makes_a_run_stale(plan):
     _finish(plan, plan.runs[0], estimates="abc")
     (plan.runs[0].folder / "results" / "estimates").unlink()
     assert run_state(plan, plan.runs[0]).reason == "outputs/demo/public/a/results/estimates is gone"
+
+
+def test_without_the_key_of_the_workspace_its_runs_are_stale(plan):
+    _finish(plan, plan.runs[0])
+    (plan.root / "outputs/.key").unlink()
+    assert run_state(plan, plan.runs[0])[1:] == ("stale", "outputs/demo/data/table.csv changed and 2 more")
 
 
 def test_other_libraries_make_a_run_stale(plan):

@@ -91,7 +91,7 @@ def test_a_stopped_batch_says_so_by_its_code_and_goes_on_to_the_same_bytes(root,
     plan = plan_network(Workspace(root), "demo", data=root / "data")
     assert run_plan(plan, pool=warm_pool).problems == ()
     expected = _outcome(root)
-    shutil.rmtree(root / "outputs")
+    shutil.rmtree(root / "outputs" / "demo")
     batch = _evalkit(root, "run", "--data", str(root / "data"), "--jobs", "1")
     assert batch.stdout is not None
     first = next(line for line in batch.stdout if line.startswith("[1/4]"))
