@@ -235,7 +235,9 @@ def _draw_ceiling(axes: Axes, row: Any, y: float) -> None:
             hatch="////", linewidth=0.8, zorder=2,
         )  # fmt: skip
     known = (
-        "no study of the effect"
+        "not shown: too few persons"
+        if math.isnan(row.reach_high)
+        else "no study of the effect"
         if math.isnan(row.ceiling)
         else f"{number(row.ceiling)} ({interval(row.ceiling_low, row.ceiling_high)})"
     )

@@ -7,6 +7,7 @@ from evalkit.contribution.beliefs import claims_of, draws_of, may_print
 from evalkit.contribution.case import Case, weigh
 from evalkit.contribution.cited import with_estimates
 from evalkit.contribution.claim import Claim
+from evalkit.contribution.exposure import with_coded_counts
 from evalkit.contribution.next_evidence import prospect_rows, prospects
 from evalkit.contribution.partners import partner_rows, partners_sentence
 from evalkit.contribution.rows import METHOD, ceiling_row, glance_row, tidy_rows
@@ -33,6 +34,7 @@ from evalkit.contribution.tables import (
 from evalkit.contribution.theory import check_theory
 from evalkit.dictionary import DataDictionary
 from evalkit.errors import ParameterError, raise_together
+from evalkit.parameters import MINIMUM_CELL
 from evalkit.results import Result, tidy_frame
 from evalkit.sites import Site
 
@@ -43,6 +45,7 @@ def contribution_analysis(
     *,
     audience: str,
     dictionary: DataDictionary,
+    minimum_cell: int = MINIMUM_CELL,
     conf_level: float = 0.95,
 ) -> Result:
     """Weigh the claims of a site's theory of change against the change that was observed.
@@ -52,6 +55,9 @@ def contribution_analysis(
     site : its `contribution` holds theory, hypotheses, evidence and reach; without it no claim is assessable
     results : by method; the change is taken from `interrupted_time_series`, else from `turn_the_curve`
     audience : internal, partners or public; evidence it may not read counts, but is not printed
+    minimum_cell : where a count of people served is, or leaves, 1 to `minimum_cell` − 1 persons, all but the
+        internal audience are shown no reach, ceiling or partner's share; for their classes and probabilities
+        the count stands at the most that it may be
     conf_level : coverage of the intervals, in (0, 1)
 
     Returns
@@ -81,9 +87,20 @@ def contribution_analysis(
     raise_together(
         ParameterError, (f"{site.site_id}: {problem}" for problem in check_theory(model, dictionary))
     )
+    fewest = 1 if audience == "internal" else minimum_cell
+    model = with_coded_counts(model, fewest=fewest)
     model = with_estimates(model, results, site=site, dictionary=dictionary, conf_level=conf_level)
     cases = [
-        weigh(site, model, hypothesis, dictionary.indicator(indicator), results, audience, conf_level)
+        weigh(
+            site,
+            model,
+            hypothesis,
+            dictionary.indicator(indicator),
+            results,
+            audience,
+            conf_level,
+            fewest=fewest,
+        )
         for hypothesis, indicator in claims_of(model)
     ]
     indicators = {case.belief.hypothesis.id: case.indicator for case in cases}
@@ -93,7 +110,8 @@ def contribution_analysis(
     )
     draws = draws_of(model)
     looked_ahead = [
-        prospects(site, model, case, results, audience=audience, conf_level=conf_level) for case in cases
+        prospects(site, model, case, results, audience=audience, conf_level=conf_level, fewest=fewest)
+        for case in cases
     ]
     ahead = [
         prospect_rows(case, found, model, audience=audience, withheld=WITHHELD)
@@ -101,7 +119,8 @@ def contribution_analysis(
     ]
     by_indicator = {case.indicator.id: case for case in cases}
     partners = {
-        name: partner_rows(site, model, case.indicator, case.change) for name, case in by_indicator.items()
+        name: partner_rows(site, model, case.indicator, case.change, fewest=fewest)
+        for name, case in by_indicator.items()
     }
     frames = {
         **theory_frames(model),
@@ -121,7 +140,7 @@ def contribution_analysis(
         ),
         "next_evidence": typed_frame("next_evidence", [row for rows in ahead for row in rows]),
         "partners": typed_frame("partners", [row for rows in partners.values() for row in rows]),
-        "ceilings": typed_frame("ceilings", [ceiling_row(case) for case in cases if case.ceiling]),
+        "ceilings": typed_frame("ceilings", [ceiling_row(case) for case in cases if case.reached]),
     }
     story = [
         paragraph

@@ -17,7 +17,7 @@ from evalkit.contribution.beliefs import (
 )
 from evalkit.contribution.ceiling import Ceiling
 from evalkit.contribution.claim import Claim, Findings, classify
-from evalkit.contribution.exposure import Reached, ceiling_of, reached_by
+from evalkit.contribution.exposure import NO_REACH, Reached, ceiling_of, reached_by, too_few
 from evalkit.contribution.graph import evidence_by_link, links_of
 from evalkit.contribution.observed import ObservedChange, observed_change
 from evalkit.contribution.rival_tests import RivalTest, rival_tests
@@ -38,6 +38,8 @@ class Case:
     ----------
     statement : as it may be printed: a statement that says more than its class allows is replaced
     tests : the rivals measured in the saved results
+    ceiling : None where no count of people served is on file, or it may not be shown
+    no_ceiling : the reason why there is none; "" where there is one
     sentence : the ceiling in words
     wording : what is wrong with the statement as declared
     withheld : number of its items of evidence that the audience may not read
@@ -53,6 +55,7 @@ class Case:
     change: ObservedChange
     reached: Reached | None
     ceiling: Ceiling | None
+    no_ceiling: str
     claim: Claim
     sentence: str
     wording: tuple[str, ...]
@@ -68,8 +71,10 @@ def weigh(
     results: Mapping[str, Result],
     audience: str,
     conf_level: float,
+    *,
+    fewest: int,
 ) -> Case:
-    """Weigh one main hypothesis against the change in the indicator it ends at."""
+    """Weigh one main hypothesis against the change in its indicator; `fewest` is that of `reached_by`."""
     change = observed_change(
         results, indicator.id, site_id=site.site_id, start=site.start, conf_level=conf_level
     )
@@ -77,7 +82,9 @@ def weigh(
     chain = chain_of(hypothesis, model)
     rivals = rivals_of(belief, indicator.id, model)
     tests = rival_tests(site, model, indicator, change, results, conf_level=conf_level)
-    reached = reached_by(hypothesis, model, indicator, start=site.start, last_period=change.last_period)
+    reached = reached_by(
+        hypothesis, model, indicator, start=site.start, last_period=change.last_period, fewest=fewest
+    )
     ceiling = ceiling_of(reached, change, indicator, conf_level=conf_level)
     independent = independent_sources(belief, model)
     sign = 1 if indicator.favourable == "higher" else -1
@@ -108,6 +115,8 @@ def weigh(
     if wording:
         label = {node.id: node.label for node in model.nodes}
         statement = f"{label[hypothesis.pathway[0]]} contributed to {indicator.short_label.lower()}"
+    no_ceiling = NO_REACH if reached is None else too_few(fewest) if reached.hidden else ""
+    shown = None if no_ceiling else ceiling
     return Case(
         indicator=indicator,
         statement=statement,
@@ -117,10 +126,12 @@ def weigh(
         tests=tests,
         change=change,
         reached=reached,
-        ceiling=ceiling,
+        ceiling=shown,
+        no_ceiling=no_ceiling,
         claim=claim,
         sentence=ceiling_sentence(
-            ceiling,
+            shown,
+            reason=no_ceiling,
             reach=reached.bounds if reached else (math.nan, math.nan),
             dose=reached.dose if reached else math.nan,
             lacking=reached.lacking(change) if reached else math.nan,

@@ -1,13 +1,18 @@
 """From counts of persons served to the ceiling of one claim."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from evalkit.contribution.ceiling import Ceiling, Exposure, contribution_ceiling
 from evalkit.contribution.observed import ObservedChange
-from evalkit.contribution_model import ContributionModel, Hypothesis, Reach
+from evalkit.contribution_model import ContributionModel, Hypothesis, JointReach, Reach
 from evalkit.dictionary import Indicator
+
+Counted = TypeVar("Counted", Reach, JointReach)
+
+NO_REACH = "no count of the people served has been supplied"
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,7 @@ class Reached:
     bounds : share of the denominator reached by any of them: twice the same number where the site has counted
         everybody once, else Fréchet's bounds, as some may be served twice
     dose : mean fraction of the full dose among those served
+    hidden : a count is, or leaves, so few persons that nothing made from it may be shown
     """
 
     indicator: Indicator
@@ -28,11 +34,31 @@ class Reached:
     bounds: tuple[float, float]
     dose: float
     effect_source: str
+    hidden: bool = False
 
     def lacking(self, change: ObservedChange) -> float:
         """Return the share that the projected baseline leaves without the favourable outcome."""
         projected = change.projected / self.indicator.per
         return 1 - projected if self.indicator.favourable == "higher" else projected
+
+
+def too_few(fewest: int) -> str:
+    """Say why what the people served could account for is not shown."""
+    return f"the count of people served is, or leaves, fewer than {fewest} persons"
+
+
+def with_coded_counts(model: ContributionModel, *, fewest: int) -> ContributionModel:
+    """Put every count of people served that may not be known at the most that it may be.
+
+    What is weighed with them (a class, the power of an estimate) then tells no more of a count than that it
+    is, or leaves, 1 to `fewest` − 1 persons; a ceiling is too high rather than too low.
+    """
+    return model.model_copy(
+        update={
+            "reach": tuple(_coded(item, fewest) for item in model.reach),
+            "reach_together": tuple(_coded(item, fewest) for item in model.reach_together),
+        }
+    )
 
 
 def reached_by(
@@ -42,12 +68,14 @@ def reached_by(
     *,
     start: str | None,
     last_period: str,
+    fewest: int = 1,
 ) -> Reached | None:
     """Gather the reach of a claim's solutions: those on its pathway, else all that aim at its indicator.
 
     Parameters
     ----------
     hypothesis : None for all solutions that aim at the indicator
+    fewest : persons that a count, or what it leaves of its denominator, must come to, to be shown
 
     Returns
     -------
@@ -76,6 +104,7 @@ def reached_by(
         or (max(item.reach for item in exposures), min(1.0, served)),
         dose=doses / served if served else 0.0,
         effect_source="; ".join(sorted({item.effect_source for item in rows if item.effect_source})),
+        hidden=any(0 < count < fewest for count in _persons(model, rows)),
     )
 
 
@@ -112,6 +141,28 @@ def _exposure(rows: Sequence[Reach]) -> Exposure:
         effect_low=_number(stated.effect_lo if stated else None),
         effect_high=_number(stated.effect_hi if stated else None),
     )
+
+
+def _coded(item: Counted, fewest: int) -> Counted:
+    most = item.served
+    if 0 < item.served < fewest:
+        most = min(fewest - 1, item.population)
+    elif 0 < item.population - item.served < fewest:
+        most = item.population - 1
+    return item.model_copy(update={"served": most})
+
+
+def _persons(model: ContributionModel, rows: Sequence[Reach]) -> Iterator[int]:
+    """List the groups of persons that the counts tell of: served, not served, served by one or by several."""
+    for item in rows:
+        yield from (item.served, item.population - item.served)
+    for joint in model.reach_together:
+        parts = [
+            item.served for item in rows if (item.indicator, item.period) == (joint.indicator, joint.period)
+        ]
+        if parts:
+            yield from (joint.served, joint.population - joint.served, sum(parts) - joint.served)
+            yield from (joint.served - part for part in parts)
 
 
 def _joint_share(

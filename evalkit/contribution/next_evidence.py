@@ -58,6 +58,7 @@ def prospects(
     *,
     audience: str,
     conf_level: float,
+    fewest: int,
 ) -> list[Prospect]:
     """List the items not sought on a claim, its steps and its rivals, the most telling first."""
     claim = case.belief.hypothesis
@@ -74,7 +75,7 @@ def prospects(
 
     def class_if(item: Evidence, observed: str) -> str:
         changed = _with_outcome(model, item, observed)
-        weighed = weigh(site, changed, claim, case.indicator, results, audience, conf_level)
+        weighed = weigh(site, changed, claim, case.indicator, results, audience, conf_level, fewest=fewest)
         return weighed.claim.claim_class
 
     told = [

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from evalkit.contribution.ceiling import Exposure
-from evalkit.contribution.exposure import reached_by
+from evalkit.contribution.exposure import reached_by, too_few
 from evalkit.contribution.observed import ObservedChange
 from evalkit.contribution.shapley import MOST_PARTNERS, coalition_values, over_claim, shapley_split
 from evalkit.contribution_model import ContributionModel
@@ -14,15 +14,19 @@ from evalkit.wording import number
 
 
 def partner_rows(
-    site: Site, model: ContributionModel, indicator: Indicator, change: ObservedChange
+    site: Site, model: ContributionModel, indicator: Indicator, change: ObservedChange, *, fewest: int = 1
 ) -> list[dict[str, object]]:
     """Make a row for each partner with a count of persons served, or a claim, on this indicator.
 
     `alone` is what its own solutions could account for, `share` its Shapley share of what all could account
     for together, in the unit of the change, improvement positive; `claimed` is what it says itself, or
-    `alone` where it says nothing. Without a stated effect the numbers are NaN.
+    `alone` where it says nothing. Without a stated effect, or where a count is, or leaves, fewer than
+    `fewest` persons, the numbers are NaN; `note` says so of the latter.
     """
-    reached = reached_by(None, model, indicator, start=site.start, last_period=change.last_period)
+    reached = reached_by(
+        None, model, indicator, start=site.start, last_period=change.last_period, fewest=fewest
+    )
+    hidden = reached is not None and reached.hidden
     exposures: dict[str, list[Exposure]] = {}
     owner = _owners(site, model)
     if reached is not None:
@@ -34,7 +38,7 @@ def partner_rows(
     lacking = reached.lacking(change) if reached is not None else math.nan
     alone: dict[str, float] = {}
     shares: dict[str, float] = {}
-    if known and len(known) <= MOST_PARTNERS:
+    if known and len(known) <= MOST_PARTNERS and not hidden:
         values = coalition_values(known, lacking=lacking)
         alone = {name: values[frozenset([name])] for name in known}
         shares = shapley_split(values)
@@ -53,6 +57,7 @@ def partner_rows(
                 "claimed": stated[name].value if name in stated else own,
                 "claim_source": stated[name].source if name in stated else "",
                 "unit": indicator.difference_unit,
+                "note": too_few(fewest) if hidden else "",
             }
         )
     return rows
@@ -62,7 +67,8 @@ def partners_sentence(rows: Sequence[dict[str, object]], indicator: Indicator, c
     """Say how the partners share what they could account for, with the alarm where they claim too much."""
     split = [row for row in rows if not math.isnan(_number(row["share"]))]
     unit = "points" if indicator.difference_unit == "percentage points" else indicator.difference_unit
-    told = ""
+    note = str(rows[0]["note"]) if rows else ""
+    told = f"{note.capitalize()}, so what each partner could account for is not shown." if note else ""
     if len(split) > 1:
         parts = "; ".join(f"{row['name']} {number(_number(row['share']))}" for row in split)
         together = math.fsum(_number(row["share"]) for row in split)

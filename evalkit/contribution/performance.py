@@ -3,10 +3,12 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from evalkit.agreements import AUDIENCES
 from evalkit.contribution_model import Measure, MeasuredValue
+from evalkit.disclosure.coding import code_counts
 from evalkit.errors import ParameterError
 from evalkit.intervals import one_proportion_interval
 from evalkit.parameters import MINIMUM_CELL
@@ -46,8 +48,8 @@ def performance_measures(
 
     Parameters
     ----------
-    audience : counts of 1 to `minimum_cell` − 1 persons, and rates that rest on or leave so few, are hidden
-        from all but the internal one
+    audience : from all but the internal one are hidden counts of 1 to `minimum_cell` − 1 persons, and every
+        rate that `code_counts` would hide or show as a range (0% and 100% too)
     conf_level : of Wilson's interval
 
     Returns
@@ -65,9 +67,9 @@ def performance_measures(
     """
     if audience not in AUDIENCES:
         raise ParameterError(f"audience is {audience!r}; use one of {', '.join(AUDIENCES)}")
-    fewest = 1 if audience == "internal" else minimum_cell
+    minimum = None if audience == "internal" else minimum_cell
     rows = [
-        _row(partner, measure, value, fewest=fewest, conf_level=conf_level)
+        _row(partner, measure, value, minimum=minimum, conf_level=conf_level)
         for partner in site.partners
         for measure in _in_order(partner.measures)
         for value in sorted(measure.values, key=lambda item: item.period)
@@ -107,7 +109,7 @@ def _in_order(measures: Sequence[Measure]) -> list[Measure]:
 
 
 def _row(
-    partner: Partner, measure: Measure, value: MeasuredValue, *, fewest: int, conf_level: float
+    partner: Partner, measure: Measure, value: MeasuredValue, *, minimum: int | None, conf_level: float
 ) -> dict[str, object]:
     target = value.target if value.target is not None else measure.target
     last = max(item.period for item in measure.values)  # noqa: PD011 - no data frame
@@ -127,9 +129,8 @@ def _row(
         "latest": value.period == last,
     }
     hidden = dict.fromkeys(("count", "of", "value", "conf_low", "conf_high"), math.nan)
-    if measure.counts == "persons" and _is_small(value, fewest):
-        reason = f"it rests on, or leaves, fewer than {fewest} persons, and is not printed"
-        return row | hidden | {"verdict": CANNOT_TELL, "reason": reason}
+    if minimum is not None and measure.counts == "persons" and (why := _why_hidden(value, minimum)):
+        return row | hidden | {"verdict": CANNOT_TELL, "reason": f"{why}, and is not printed"}
     low = high = point = float(value.count)
     if value.of is not None:
         lower, upper = one_proportion_interval(value.count, value.of, conf_level=conf_level)
@@ -152,9 +153,15 @@ def _row(
     }
 
 
-def _is_small(value: MeasuredValue, fewest: int) -> bool:
-    counts = [value.count] if value.of is None else [value.count, value.of - value.count]
-    return any(0 < count < fewest for count in counts) or (value.of is not None and value.of < fewest)
+def _why_hidden(value: MeasuredValue, minimum: int) -> str:
+    """Say why a number of persons may not be printed; "" where it may."""
+    few = f"it rests on, or leaves, fewer than {minimum} persons"
+    if value.of is None:
+        return few if 0 < value.count < minimum else ""
+    coding = code_counts(np.array([float(value.count)]), np.array([float(value.of)]), minimum=minimum)
+    if not (coding.hidden | coding.coded).any():
+        return ""
+    return few if min(value.count, value.of - value.count) < minimum else "it lies too near 0% or 100%"
 
 
 def _tidy_row(site: Site, row: dict[str, object]) -> dict[str, object]:

@@ -14,7 +14,6 @@ from evalkit.dictionary import TOTAL_DIMENSION, TOTAL_SUBGROUP
 from evalkit.sites import Site
 
 METHOD = "contribution"
-NO_REACH = "no count of the people served has been supplied"
 
 
 def tidy_rows(site: Site, case: Case, draws: Mapping[str, Floats]) -> list[dict[str, object]]:
@@ -67,7 +66,7 @@ def tidy_rows(site: Site, case: Case, draws: Mapping[str, Floats]) -> list[dict[
     ceiling, per = case.ceiling, case.indicator.per
     if ceiling is None:
         rows += [
-            row(term, math.nan, "share" if term == "share" else unit, note=NO_REACH)
+            row(term, math.nan, "share" if term == "share" else unit, note=case.no_ceiling)
             for term in ("ceiling", "share", "effect_needed", "headroom")
         ]
     else:
@@ -126,20 +125,25 @@ def glance_row(case: Case, draws: Mapping[str, Floats]) -> dict[str, object]:
 
 
 def ceiling_row(case: Case) -> dict[str, object]:
-    """Make the row of one claim whose reach is known: what the reached could account for."""
+    """Make the row of one claim with a count of the people reached: what these could account for."""
     ceiling, reached, per = case.ceiling, case.reached, case.indicator.per
-    assert ceiling is not None
     assert reached is not None
     sign = 1 if case.indicator.favourable == "higher" else -1
     low, high = sorted((sign * case.change.conf_low, sign * case.change.conf_high))
-    return {
+    row: dict[str, object] = {
         "hypothesis": case.belief.hypothesis.id,
         "indicator": case.indicator.id,
         "label": case.indicator.short_label,
         "unit": case.indicator.difference_unit,
-        "observed": per * ceiling.observed,
+        "observed": sign * case.change.estimate,
         "observed_low": low,
         "observed_high": high,
+        "effect_source": reached.effect_source,
+        "sentence": case.sentence,
+    }
+    if ceiling is None:
+        return row
+    return row | {
         "ceiling": per * ceiling.ceiling,
         "ceiling_low": per * ceiling.low,
         "ceiling_high": per * ceiling.high,
@@ -151,6 +155,4 @@ def ceiling_row(case: Case) -> dict[str, object]:
         "reach_low": reached.bounds[0],
         "reach_high": reached.bounds[1],
         "dose": reached.dose,
-        "effect_source": reached.effect_source,
-        "sentence": case.sentence,
     }

@@ -83,19 +83,26 @@ def belief_sentence(belief: Belief, chain: Chain, *, withheld: int) -> str:
 
 
 def ceiling_sentence(
-    ceiling: Ceiling | None, *, reach: tuple[float, float], dose: float, lacking: float, conf_level: float
+    ceiling: Ceiling | None,
+    *,
+    reason: str,
+    reach: tuple[float, float],
+    dose: float,
+    lacking: float,
+    conf_level: float,
 ) -> str:
     """Say what the persons reached could account for, in each of the cases that can arise.
 
     Parameters
     ----------
-    ceiling : None where no count of persons served has been supplied
+    ceiling : None where no count of persons served has been supplied, or it may not be shown
+    reason : why there is no ceiling
     reach : lower and upper bound of the share of the denominator reached
     dose : mean fraction of the full dose
     lacking : share without the favourable outcome; NaN where unknown
     """
     if ceiling is None:
-        return "No count of the people served has been supplied, so what they could account for is not known."
+        return f"{reason.capitalize()}, so what they could account for is not shown here."
     shares = percent(100 * reach[0]) if math.isclose(*reach) else _percents(*reach)
     how_much = f"at {percent(100 * dose)} of the full dose on average"
     served = f"The work reached {shares} of the people counted, {how_much}."

@@ -66,7 +66,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
     "partners": {
         "indicator": TEXT, "label": TEXT, "partner": TEXT, "name": TEXT, "alone": NUMBER, "share": NUMBER,
-        "claimed": NUMBER, "claim_source": TEXT, "unit": TEXT,
+        "claimed": NUMBER, "claim_source": TEXT, "unit": TEXT, "note": TEXT,
     },
     "ceilings": {
         "hypothesis": TEXT, "indicator": TEXT, "label": TEXT, "unit": TEXT, "observed": NUMBER,

@@ -53,7 +53,7 @@ def test_a_lower_measure_is_met_from_below():
 
 
 @pytest.mark.parametrize(
-    ("count", "of", "hidden"), [(9, 80, True), (10, 80, False), (75, 80, True), (0, 80, False), (4, 8, True)]
+    ("count", "of", "hidden"), [(9, 80, True), (10, 80, False), (75, 80, True), (0, 80, True), (4, 8, True)]
 )
 def test_small_numbers_of_persons_are_hidden_from_all_but_the_internal_audience(count, of, hidden):
     values = [{"period": "2024", "count": count, "of": of}]
