@@ -1,6 +1,7 @@
 """The contract between methods and all that follows: one result, tidy frames, files to read back."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,9 @@ TIDY_COLUMNS = (
 )
 ROWS_SHOWN = 100  # of a result on a page; more make it slow to open, and nobody reads them there
 NUMBER_COLUMNS = ("estimate", "std_error", "conf_low", "conf_high", "p_value", "n")
+BREAKS = re.compile(r"[\r\n\t]+")
+# What a spreadsheet runs: a sign, narrow or full-width, after nothing but blanks, quotes and unseen letters.
+FORMULA = re.compile(r"[\s'\"\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,15 +196,17 @@ def _is_absent(value: Any) -> bool:
 
 
 def _neutralised(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+    """Make text and headings safe for a spreadsheet: on one line, and none that it would run as a formula."""
     safe = frame.copy()
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]):
-            safe[column] = safe[column].map(
-                lambda value: (
-                    f"'{value}"
-                    if isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
-                    else value
-                )
-            )
-    return safe
+            safe[column] = safe[column].map(_as_text)
+    return safe.rename(columns=_as_text)
+
+
+def _as_text(value: Any) -> Any:
+    """Fold breaks and tabs of a text into blanks, and put an apostrophe before a formula."""
+    if not isinstance(value, str):
+        return value
+    line = BREAKS.sub(" ", value)
+    return f"'{line}" if FORMULA.match(line) else line
