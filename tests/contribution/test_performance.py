@@ -63,6 +63,27 @@ def test_small_numbers_of_persons_are_hidden_from_all_but_the_internal_audience(
     assert not math.isnan(only(measure(values=values, target=50), audience="internal")["value"])
 
 
+def test_a_rate_that_a_release_would_show_as_a_tail_is_not_printed():
+    # of 2000, up to 1% is a tail: 20 of them are in it, 21 are not
+    rows = [only(measure(values=[{"period": "2024", "count": count, "of": 2000}])) for count in (20, 21)]
+    assert [math.isnan(row["value"]) for row in rows] == [True, False]
+    assert rows[0]["reason"] == "it lies too near 0% or 100%, and is not printed"
+
+
+@pytest.mark.parametrize("count", [0, 12])
+def test_all_or_none_of_a_few_is_said_in_words_without_a_number(count):
+    result = performance_measures(
+        site_of(measure(values=[{"period": "2024", "count": count, "of": 12}], target=50)),
+        audience="partners",
+    )
+    assert "it rests on, or leaves, fewer than 10 persons, and is not printed" in result.summary()
+    assert result.tidy["estimate"].isna().all()
+
+
+def test_nobody_served_is_a_fact_and_is_shown():
+    assert only(measure("how_much", [{"period": "2024", "count": 0}]))["count"] == 0
+
+
 def test_visits_are_no_persons_and_are_shown():
     assert only(measure("how_much", [{"period": "2024", "count": 6}], counts="services"))["count"] == 6
 

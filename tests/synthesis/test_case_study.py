@@ -198,6 +198,14 @@ def test_release_notes_and_hashes_are_shown(compose):
     assert reproduce["Command"] == "evalkit run --network demo --site alder --audience public --data DIR"
 
 
+def test_a_file_whose_hash_is_not_shown_is_named_and_the_reason_given(compose):
+    table = compose({}, inputs={"data/a.csv": "", "data_dictionary/b.yml": "ab" * 32}).reproduce
+    entries = table.frame.set_index("What")["Version or hash"]
+    assert (entries["data/a.csv"], entries["data_dictionary/b.yml"]) == ("–", "abababababab")
+    assert "The evaluators keep the hash of files that hold small numbers" in table.note
+    assert "evaluators" not in compose({}, inputs={"data/a.csv": "ab" * 32}).reproduce.note
+
+
 @pytest.mark.parametrize(
     "results", [{}, {"turn_the_curve": curve()}, {"turn_the_curve": curve(blurred=True)}]
 )
