@@ -1,6 +1,5 @@
 """How published cells add up: subgroups to a total, crossed groups to both margins, schools to their site."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -51,23 +50,20 @@ def is_grand_total(name: CellName) -> bool:
     return name[0] == ALL_UNITS and name[1] == TOTAL_DIMENSION
 
 
-def holding(links: Sequence[Link], values: Floats) -> tuple[list[Link], list[Link]]:
-    """Split links into those an attacker may take as exact and those where the parts leave some out.
+def holds(link: Link, values: Floats) -> bool:
+    """Tell whether a reader may take a sum as one.
 
-    A link with an unknown value (NaN) counts as exact where it can be. One whose parts exceed the total is
-    no sum (the groups overlap) and is left out.
+    He may even where parts and total were counted at different times and do not agree to the last person, as
+    the others then tell the hidden one to within as few. Only where a value is unknown (NaN) and the others
+    already exceed the total it says nothing.
     """
-    exact, short = [], []
-    for link in links:
-        total, parts = values[link.total], values[list(link.parts)]
-        if np.isnan(total) or np.isnan(parts).any():
-            if not np.nansum(parts) > total:
-                exact.append(link)
-        elif np.isclose(parts.sum(), total, rtol=0, atol=1e-6):
-            exact.append(link)
-        elif parts.sum() < total:
-            short.append(link)
-    return exact, short
+    parts = values[list(link.parts)]
+    return not (np.isnan(parts).any() and np.nansum(parts) > values[link.total])
+
+
+def left_over(link: Link, values: Floats) -> float:
+    """Return what the parts leave of their total; below 0 where they exceed it, NaN where one is unknown."""
+    return float(values[link.total] - values[list(link.parts)].sum())
 
 
 def _parts(dimension: str, subgroup: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -164,14 +164,19 @@ def limits_of_many(asked: Sequence[tuple[System, Flags, Ints]], *, give: float =
 def any_table(system: System, low: Floats, high: Floats) -> Floats:
     """Find numbers between these ends for which every sum holds, to measure from.
 
+    Where a sum of known numbers is off, as parts and total were counted apart, it stays off by as much.
+
     Raises
     ------
     DataError : there are none, so what is known contradicts itself.
     """
+    is_known = low == high
+    all_known = ~np.any(system.equal[:, ~is_known] != 0, axis=1)
+    off = np.where(all_known, system.equal @ np.where(is_known, low, 0), 0)
     answer = optimize.linprog(
         np.zeros(low.size),
         A_eq=system.equal,
-        b_eq=np.zeros(len(system.equal)),
+        b_eq=off,
         A_ub=system.below,
         b_ub=np.zeros(len(system.below)),
         bounds=np.stack([low, high], axis=1),

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ import pandas as pd
 
 from evalkit.agreements import AUDIENCES, PURPOSE, DataAgreement, missing_agreement, parse_day
 from evalkit.checks import KEY
-from evalkit.disclosure.blocks import PROTECTED_WIDTH, Block, LinkedBlock, State, linked
+from evalkit.disclosure.blocks import (
+    PROTECTED_WIDTH,
+    Block,
+    LinkedBlock,
+    State,
+    linked,
+    sums_of,
+    with_unlisted,
+)
 from evalkit.disclosure.coding import TAIL_TIERS, Coding, code_counts
 from evalkit.disclosure.protected import Protected, hide
 from evalkit.disclosure.ranges import ROUNDING
@@ -20,6 +29,7 @@ from evalkit.parameters import MINIMUM_CELL
 from evalkit.wording import listed
 
 UNPROTECTED_AUDIENCE = "internal"
+PROTECTED_AUDIENCES = tuple(name for name in AUDIENCES if name != UNPROTECTED_AUDIENCE)
 BY_SOURCE = "already hidden or blurred by their source"
 BLOCK = ["site_id", "population", "period"]  # what may add up; the same persons stand in many indicators
 
@@ -41,8 +51,8 @@ class Release:
     rule : what was done, in one sentence
     audience : "internal", "partners" or "public"
     agreements : ids of the data agreements in force that allow what is shown
-    record : what an auditor asks for: the rule, cells by reason, what the attack found, agreements, and the
-        hash of what came in; plain JSON values, no hidden number and no clock
+    record : what an auditor asks for: the rule, cells by reason, what the attack found, agreements, and for
+        internal evaluators the hash of what came in; plain JSON values, no hidden number and no clock
     """
 
     table: IndicatorTable
@@ -96,7 +106,8 @@ def release(
     Internal evaluators see everything. For partners and the public, groups of 1 to `minimum` − 1 persons (and
     always those below 10) are hidden; small counts in larger groups, of those counted or not counted, become
     ranges; and further cells are hidden until no hidden count can be worked out from the sums to within
-    fewer than 5 persons. The total of all is never hidden to protect a subgroup.
+    fewer than 5 persons. The total of all is never hidden to protect a subgroup. What partners and the public
+    may see is chosen together, so that who holds both releases learns no more; each then gets its part.
 
     Parameters
     ----------
@@ -119,30 +130,30 @@ def release(
 
     Raises
     ------
-    ParameterError : the audience is unknown, `minimum` is below 1, or there are agreements and no day.
+    ParameterError : the audience is unknown, `minimum` is no whole number of 1 or more, `table` is no
+        indicator table, or there are agreements and no day.
     """
-    if audience not in AUDIENCES:
-        raise ParameterError(
-            f"unknown audience {audience!r}; use {listed([repr(a) for a in AUDIENCES], 'or')}"
-        )
-    if minimum < 1:
-        raise ParameterError(f"the smallest count shown is {minimum}; it must be 1 person or more")
+    _check(table, audience, minimum, protected_sources, open_sources)
     agreements = _as_list(agreement)
-    reasons, used = _not_shared(
-        table.frame, agreements, audience, today, purpose, {*protected_sources, *open_sources}
-    )
-    protected: list[Protected] = []
-    minimum = max([minimum, *(item.minimum_cell for item in used)])
+    free = {*protected_sources, *open_sources}
+    terms = {
+        name: _not_shared(table.frame, agreements, name, today, purpose, free)
+        for name in ((audience,) if audience == UNPROTECTED_AUDIENCE else PROTECTED_AUDIENCES)
+    }
+    reasons, used = terms[audience]
     withheld = reasons.ne("").to_numpy()
-    frame = _shown(table.frame, np.where(withheld, State.HIDDEN, State.SHOWN), None)
+    from_all = np.logical_and.reduce([why.ne("").to_numpy() for why, _ in terms.values()])
+    minimum = max([minimum, *(item.minimum_cell for _, some in terms.values() for item in some)])
+    protected: list[Protected] = []
+    frame = _shown(table.frame, np.where(from_all, State.HIDDEN, State.SHOWN), None)
     not_shared = table.frame.loc[withheld, list(KEY)].assign(reason=reasons[withheld])
     if audience == UNPROTECTED_AUDIENCE:
         rule = "Every cell is shown." if not withheld.any() else "Cells not shared are not shown."
         shown, hidden = frame, not_shared
     else:
         counts = _Counts.of(table, frame, minimum, protected_sources)
-        counts.own[withheld] = False
-        blocks, rows = _blocks(frame, counts)
+        counts.own[from_all] = False
+        blocks, rows = _blocks(frame, counts, minimum)
         protected = hide([block.system for block in blocks], largest=LARGEST_EXACT)
         state = np.zeros(len(frame), dtype=np.int64)
         for block, found, places in zip(blocks, protected, rows, strict=True):
@@ -150,9 +161,11 @@ def release(
         state[counts.unstated] = State.HIDDEN
         changed = (state != State.SHOWN) & ~counts.hidden_before & ~counts.ranged_before
         changed |= (state > State.RANGE) & counts.ranged_before
+        changed &= ~withheld
         shown = _shown(frame, np.where(changed, state, 0), counts.coding)
+        shown = _shown(shown, np.where(withheld, State.HIDDEN, State.SHOWN), None)
         hidden = pd.concat([_hidden(frame, np.where(changed, state, 0), minimum), not_shared])
-        rule = _rule(minimum, own=counts.own | withheld)
+        rule = _rule(minimum, own=counts.own | from_all)
     released = (
         IndicatorTable.from_frame(shown, dictionary=table.dictionary, origin="release")
         if len(hidden)
@@ -168,10 +181,34 @@ def release(
         "cells_by_reason": {str(reason): int(count) for reason, count in by_reason.items()},
         "attack": _attack_record(protected),
         "agreements": list(ids),
-        "input_sha256": _content_hash(table.frame),
     }
+    if audience == UNPROTECTED_AUDIENCE:  # from a hash of small numbers, these can be guessed
+        record["input_sha256"] = _content_hash(table.frame)
     hidden = hidden.sort_values(list(KEY), ignore_index=True)
     return Release(released, hidden, rule, audience, ids, record)
+
+
+def _check(
+    table: IndicatorTable,
+    audience: str,
+    minimum: int,
+    protected_sources: Collection[str],
+    open_sources: Collection[str],
+) -> None:
+    if not isinstance(table, IndicatorTable):
+        kind = type(table).__name__
+        raise ParameterError(f"a release is made from an IndicatorTable, not from a {kind}; see from_frame")
+    if audience not in AUDIENCES:
+        raise ParameterError(
+            f"unknown audience {audience!r}; use {listed([repr(a) for a in AUDIENCES], 'or')}"
+        )
+    if not isinstance(minimum, Integral) or minimum < 1:
+        raise ParameterError(
+            f"the smallest count shown is {minimum!r}; it must be a whole number of 1 person or more"
+        )
+    for name in (protected_sources, open_sources):
+        if isinstance(name, str):
+            raise ParameterError(f"sources are given as a list, such as [{name!r}], not as one text")
 
 
 def _attack_record(protected: Sequence[Protected]) -> dict[str, Any]:
@@ -238,6 +275,7 @@ class _Counts:
     coding: Coding
     state: np.ndarray
     own: np.ndarray
+    protected: np.ndarray
     unstated: np.ndarray
     hidden_before: np.ndarray
     ranged_before: np.ndarray
@@ -272,34 +310,46 @@ class _Counts:
             [coding.hidden | unknown, coding.coded | ranged], [State.HIDDEN, State.RANGE], default=State.SHOWN
         )
         unstated = own & (reported | censored) & np.isnan(n)
-        return cls(n, x, coding, state, own, unstated, suppressed, censored, has_complement, is_rate)
+        return cls(n, x, coding, state, own, ~own, unstated, suppressed, censored, has_complement, is_rate)
 
 
-def _blocks(frame: pd.DataFrame, counts: _Counts) -> tuple[list[LinkedBlock], list[np.ndarray]]:
+def _blocks(frame: pd.DataFrame, counts: _Counts, minimum: int) -> tuple[list[LinkedBlock], list[np.ndarray]]:
     """Cut the rows into blocks that add up among themselves; blocks with nothing to hide are left out."""
+
+    def code(x: np.ndarray, n: np.ndarray, has_complement: np.ndarray) -> Coding:
+        return code_counts(x, n, minimum=minimum, has_complement=has_complement)
+
     blocks, rows = [], []
-    usable = counts.own & ~counts.unstated
+    reported = frame["status"].eq("reported").to_numpy()
+    # what a publisher shows of a protected source, readers have too; it is part of the sums and stays
+    fixed = counts.protected & reported & ~np.isnan(counts.n)
+    usable = (counts.own & ~counts.unstated) | fixed
     names = list(zip(frame["unit_id"], frame["dimension"], frame["subgroup"], strict=True))
     indicator = frame["indicator"].to_numpy(dtype=object)
     missing = frame["status"].eq("missing").to_numpy()
     for places in frame.loc[usable].groupby(BLOCK, sort=True).indices.values():
         places = np.flatnonzero(usable)[places]
-        if not (counts.state[places] != State.SHOWN).any():
+        if not counts.own[places].any():
             continue
+        cells = tuple(names[place] for place in places)
         block = Block(
             indicator=indicator[places],
-            names=tuple(names[place] for place in places),
+            names=cells,
+            links=sums_of(indicator[places], cells),
             n=counts.n[places],
             x=counts.x[places],
             least=counts.coding.least[places],
             most=counts.coding.most[places],
-            state=counts.state[places].astype(np.int64),
+            state=np.where(fixed[places], State.SHOWN, counts.state[places]).astype(np.int64),
             has_complement=counts.has_complement[places],
             is_rate=counts.is_rate[places],
-            is_missing=missing[places],
+            is_fixed=missing[places] | fixed[places],
+            is_listed=np.ones(places.size, dtype=bool),
         )
-        blocks.append(linked(block))
-        rows.append(places)
+        block = with_unlisted(block, code)
+        if block.has_something_to_hide:
+            blocks.append(linked(block))
+            rows.append(places)
     return blocks, rows
 
 

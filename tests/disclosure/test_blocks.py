@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evalkit.disclosure.blocks import Block, State, linked
-from evalkit.disclosure.links import holding, links_between
+from evalkit.disclosure.blocks import Block, State, linked, sums_of, with_unlisted
+from evalkit.disclosure.coding import code_counts
+from evalkit.disclosure.links import Link, holds, left_over, links_between
 from evalkit.disclosure.protected import hide
 from evalkit.disclosure.ranges import left_ranges
 
@@ -18,9 +19,11 @@ def persons_only(names, n, *, minimum=10, indicator="a"):
     """Make a block of means, which have persons and no counts."""
     n = np.array(n, dtype=float)
     nothing, no = np.full(n.size, np.nan), np.zeros(n.size, dtype=bool)
+    indicators = np.full(n.size, indicator, dtype=object)
     return Block(
-        indicator=np.full(n.size, indicator, dtype=object),
+        indicator=indicators,
         names=tuple(names),
+        links=sums_of(indicators, tuple(names)),
         n=n,
         x=nothing,
         least=nothing,
@@ -28,8 +31,13 @@ def persons_only(names, n, *, minimum=10, indicator="a"):
         state=np.where((n > 0) & (n < minimum), State.HIDDEN, State.SHOWN).astype(np.int64),
         has_complement=no,
         is_rate=no,
-        is_missing=no,
+        is_fixed=no,
+        is_listed=~no,
     )
+
+
+def code(x, n, has_complement):
+    return code_counts(x, n, minimum=10, has_complement=has_complement)
 
 
 def block_of(counts):
@@ -47,9 +55,10 @@ def joined(*blocks):
     parts = {
         name: np.concatenate([getattr(block, name) for block in blocks])
         for name in vars(blocks[0])
-        if name != "names"
+        if name not in ("names", "links")
     }
-    return Block(names=tuple(name for block in blocks for name in block.names), **parts)
+    names = tuple(name for block in blocks for name in block.names)
+    return Block(names=names, links=sums_of(parts["indicator"], names), **parts)
 
 
 def ranges_of(block, hidden=None, *, knows_the_rule=True):
@@ -100,15 +109,25 @@ def test_a_number_that_no_sum_holds_has_no_end():
 def test_parts_that_leave_persons_out_still_bound_the_hidden_one_from_above():
     names = (("all", "all", "All"), ("all", "row", "R0"), ("all", "row", "R1"))
     n = np.array([40.0, 30.0, 6.0])
-    exact, short = holding(links_between(names), n)
-    assert not exact
-    assert len(short) == 1
-    assert ranges_of(persons_only(names, n)) == {"R1": (1, 10)}
+    (link,) = links_between(names)
+    assert left_over(link, n) == 4
+    block = with_unlisted(persons_only(names, n), code)
+    assert block.names[3:] == (("all", "row", "not listed ('all', 'all', 'All')"),)
+    assert (block.n[3], block.state[3], block.is_listed[3]) == (4, State.HIDDEN, False)
+    assert ranges_of(block)["R1"] == (1, 10)
 
 
-def test_overlapping_groups_are_no_sum():
+def test_a_sum_that_is_off_by_a_miscount_tells_the_hidden_number_all_the_same():
     names = (("all", "all", "All"), ("all", "row", "R0"), ("all", "row", "R1"))
-    assert holding(links_between(names), np.array([40.0, 30.0, 20.0])) == ([], [])
+    block = with_unlisted(persons_only(names, [40, 35, 6]), code)
+    assert len(block.names) == 3
+    assert ranges_of(block) == {"R1": (6, 6)}
+
+
+def test_a_sum_says_nothing_where_the_known_parts_alone_exceed_the_total():
+    link = Link(0, (1, 2))
+    assert holds(link, np.array([40.0, 30, np.nan]))
+    assert not holds(link, np.array([40.0, 41, np.nan]))
 
 
 def test_schools_add_up_to_their_site():

@@ -10,6 +10,7 @@ import pytest
 from scipy import optimize
 
 from evalkit.agreements import DataAgreement
+from evalkit.checks import KEY
 from evalkit.dictionary import Indicator, read_dictionary
 from evalkit.disclosure import release
 from evalkit.errors import ParameterError
@@ -417,11 +418,15 @@ def test_every_release_leaves_a_record_that_tells_no_hidden_number():
         "blocks_where_totals_allow_no_more": 0,
     }
     assert sum(released.record["cells_by_reason"].values()) == len(released.hidden)
-    assert len(released.record["input_sha256"]) == 64
-    assert (
-        release(table_of(rows[:1]), audience="public").record["input_sha256"]
-        != (released.record["input_sha256"])
-    )
+
+
+def test_only_internal_evaluators_get_the_hash_of_what_came_in():
+    rows = [row("all", "All", 1203, 3006), row("income", "low income", 1196, 2983)]
+    for audience in ("partners", "public"):
+        assert "input_sha256" not in release(table_of(rows), audience=audience).record
+    first, second = (release(table_of(some), audience="internal").record for some in (rows, rows[:1]))
+    assert len(first["input_sha256"]) == 64
+    assert first["input_sha256"] != second["input_sha256"]
 
 
 def test_what_a_source_has_hidden_itself_is_told_as_its_own_reason():
@@ -438,3 +443,108 @@ def test_what_a_source_has_hidden_itself_is_told_as_its_own_reason():
         "No cell had to be hidden.",
         "1 of 2 cells: already hidden or blurred by their source.",
     ]
+
+
+ASIAN_IS_UNKNOWN = row("race_ethnicity", "Asian", np.nan, np.nan, status="missing")
+WHITE, BLACK = row("race_ethnicity", "White", 25, 60), row("race_ethnicity", "Black", 33, 86)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # 4 of 100 are not low income, and nobody says so
+        [row("all", "All", 50, 100), row("income", "low income", 47, 96)],
+        # 150 less 60 and 86 leave 4
+        [row("all", "All", 60, 150), WHITE, BLACK],
+        [row("all", "All", 60, 150), WHITE, BLACK, ASIAN_IS_UNKNOWN],
+        # a school of 4 has no row
+        [
+            row("all", "All", 60, 150, unit_id="all"),
+            row("all", "All", 40, 100, unit_id="north"),
+            row("all", "All", 18, 46, unit_id="south"),
+        ],
+    ],
+)
+def test_what_the_listed_groups_leave_over_is_protected_like_a_group(rows):
+    shown = release(table_of(rows), audience="public").table.frame
+    hidden = shown[shown["status"].eq("suppressed")]
+    assert len(hidden) == 1
+    assert hidden["denominator"].isna().all()
+    total = shown[shown["dimension"].eq("all") & shown["unit_id"].eq("all")]
+    assert total["status"].tolist() == ["reported"]
+
+
+def test_a_small_count_that_is_left_over_hides_a_count_but_no_number_of_persons():
+    # 3 of the 60 who are not low income
+    shown = by_subgroup(
+        release(
+            table_of([row("all", "All", 50, 160), row("income", "low income", 47, 100)]), audience="public"
+        )
+    )
+    assert shown.loc["low income", ["status", "denominator"]].tolist() == ["suppressed", 100]
+
+
+def test_a_large_group_that_is_not_listed_hides_nothing():
+    table = table_of([row("all", "All", 60, 150), row("income", "low income", 40, 100)])
+    assert release(table, audience="public").hidden.empty
+
+
+def test_a_miscount_does_not_switch_protection_off():
+    # the parts are 151 of 150; a reader would take the hidden 5 for 4
+    rows = [row("all", "All", 60, 150), WHITE, BLACK, row("race_ethnicity", "Asian", 3, 5)]
+    shown = by_subgroup(release(table_of(rows), audience="public"))
+    assert shown.loc[["Asian", "White"], "status"].tolist() == ["suppressed", "suppressed"]
+    assert shown.loc[["All", "Black"], "status"].tolist() == ["reported", "reported"]
+
+
+def test_the_total_of_a_protected_source_is_part_of_the_sums_and_stays():
+    rows = [row("all", "All", 60, 150, source="edfacts")]
+    rows += [row("income", "low income", 56, 145), row("income", "not low income", 4, 5)]
+    shown = by_subgroup(release(table_of(rows), audience="public", protected_sources=["edfacts"]))
+    assert shown.loc["All", ["status", "numerator", "denominator"]].tolist() == ["reported", 60, 150]
+    assert shown.loc[["low income", "not low income"], "denominator"].isna().all()
+
+
+def crossed_table():
+    """150 persons by race and by income, 4 of them White and not low income."""
+    counts = {("White", "low income"): (22, 56), ("White", "not low income"): (2, 4)}
+    counts |= {("Black", "low income"): (20, 50), ("Black", "not low income"): (14, 40)}
+    rows = [row("all", "All", 58, 150)]
+    for at, dimension in enumerate(("race_ethnicity", "income")):
+        for name in dict.fromkeys(key[at] for key in counts):
+            own = [value for key, value in counts.items() if key[at] == name]
+            rows.append(row(dimension, name, sum(x for x, _ in own), sum(n for _, n in own)))
+    rows += [row("race_ethnicity*income", "*".join(key), x, n) for key, (x, n) in counts.items()]
+    return table_of(rows)
+
+
+def test_who_holds_the_releases_of_two_audiences_learns_no_more_than_from_one():
+    terms = [
+        agreement(agreement_id="a", audiences=["partners"], dimensions=["race_ethnicity*income"]),
+        agreement(agreement_id="b", audiences=["public"], dimensions=["income"], minimum_cell=12),
+    ]
+    partners, public = (
+        release(crossed_table(), audience=audience, agreement=terms, today="2026-07-01")
+        for audience in ("partners", "public")
+    )
+    assert partners.record["minimum_cell"] == public.record["minimum_cell"] == 12
+    both = partners.table.frame.merge(public.table.frame, on=list(KEY), suffixes=("", "_public"))
+    assert both["status_public"].eq("reported").any()
+    shown = both["status_public"].ne("suppressed")
+    assert both.loc[shown, "dimension"].isin(["all", "income"]).all()
+    for name in ("status", "numerator", "denominator", "lower", "upper"):
+        assert both.loc[shown, name].equals(both.loc[shown, f"{name}_public"].rename(name))
+
+
+@pytest.mark.parametrize("minimum", [0, -1, float("nan"), 10.5, "10", None])
+def test_a_smallest_count_that_is_none_is_refused(minimum):
+    with pytest.raises(ParameterError, match="must be a whole number of 1 person or more"):
+        release(table_of([row("all", "All", 3, 8)]), audience="public", minimum=minimum)
+
+
+def test_a_frame_in_place_of_a_table_and_a_text_in_place_of_a_list_are_refused():
+    table = table_of([row("all", "All", 3, 8)])
+    with pytest.raises(ParameterError, match="made from an IndicatorTable, not from a DataFrame"):
+        release(table.frame, audience="public")
+    with pytest.raises(ParameterError, match=r"such as \['edfacts'\], not as one text"):
+        release(table, audience="public", protected_sources="edfacts")
