@@ -13,6 +13,7 @@ from evalkit.errors import EvalkitError
 from evalkit.indicators import IndicatorTable
 from evalkit.parameters import Network
 from evalkit.results import read_result
+from evalkit.runs.withdrawn import withdrawn_folders
 from evalkit.site_data import data_agreements, open_sources, read_site_table, with_evidence
 from evalkit.sites import Site
 from evalkit.workspace import Workspace
@@ -58,6 +59,13 @@ def _network_problems(
     except EvalkitError as error:
         yield from error.problems
         return
+    for audience in AUDIENCES:
+        folder = workspace.outputs(name, audience)
+        for path in withdrawn_folders(folder, network.shown_to(audience).sites):
+            yield (
+                f"{path.relative_to(workspace.root).as_posix()}: of a site that is not shown to the audience "
+                f"{audience}; `evalkit run --network {name} --audience {audience}` removes it"
+            )
     yield from (f"network.yml: {sentence}" for sentence in expiring(network.data_agreements, today=today))
     for site in network.sites.values():
         yield from (

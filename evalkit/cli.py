@@ -184,12 +184,21 @@ def status(
     """Show what is done, failed or stale, and why."""
     from evalkit.runs.network import plan_network
     from evalkit.runs.record import run_states
+    from evalkit.runs.withdrawn import withdrawn_folders
 
     home = _open(workspace)
-    states = run_states(plan_network(home, _choose_network(home, network), audience=audience, data=data))
+    plan = plan_network(home, _choose_network(home, network), audience=audience, data=data)
+    states = run_states(plan)
+    gone = withdrawn_folders(plan.folder, plan.site_ids)
     _print_table(
         ("site", "notebook", "state", "why"),
-        [(state.run.site_id or "network", state.run.name, state.state, state.reason) for state in states],
+        [
+            *(
+                (state.run.site_id or "network", state.run.name, state.state, state.reason)
+                for state in states
+            ),
+            *((path.name, "all", "withdrawn", "not to be shown; the next run removes it") for path in gone),
+        ],
     )
     if any(state.state == "failed" for state in states):
         raise typer.Exit(PROBLEM)
@@ -215,7 +224,9 @@ def publish(
     formats = check_formats(tuple(part.strip() for part in to.split(",") if part.strip()))
     publication = Publication(formats=formats, renderer=renderer)
     plan = plan_pages(home, _choose_network(home, network), audience=audience, data=data)
-    if run_plan(plan, jobs=jobs, publication=publication).stopped_by is not None:
+    report = run_plan(plan, jobs=jobs, publication=publication)
+    _print_notes(report)
+    if report.stopped_by is not None:
         raise typer.Exit(PROBLEM)
     if _publish(home, plan, publication):
         raise typer.Exit(PROBLEM)
@@ -298,11 +309,14 @@ def _run_and_publish(
             publication=publication if standing is None else replace(publication, stands=True),
             tell=tell,
         )
-    if report.note:
-        print(f"note: {report.note}")
+    _print_notes(report)
     kept_back = False
     try:
-        if standing is not None and all(row.status == "up to date" for row in report.rows):
+        if (
+            standing is not None
+            and not report.removed
+            and all(row.status == "up to date" for row in report.rows)
+        ):
             _print_published(standing.problems, standing.index)
         elif report.stopped_by is None and any(row.is_well for row in report.rows):
             kept_back = _publish(workspace, plan, publication)
@@ -328,6 +342,11 @@ def _publish(workspace: "Workspace", plan: "Plan", publication: "Publication") -
 
 def _print_published(problems: Sequence[str], index: Path) -> None:
     print(*(f"note: {problem}" for problem in problems), f"The site is at {index}", sep="\n")
+
+
+def _print_notes(report: "RunReport") -> None:
+    for note in filter(None, (report.note, *report.removed)):
+        print(f"note: {note}")
 
 
 def _print_problems(report: "RunReport") -> None:

@@ -46,6 +46,11 @@ class Network(_NetworkFile):
             )
         return self.sites[site_id]
 
+    def shown_to(self, audience: str) -> "Network":
+        """Return the network with those sites only that their parameters show to an audience."""
+        shown = {site_id: site for site_id, site in self.sites.items() if audience in site.audiences}
+        return self.model_copy(update={"sites": shown})
+
     def references(self, site: Site) -> dict[str, str]:
         """Return dimension -> reference subgroup: the network's, with the site's own in their place."""
         return {**self.reference, **site.reference}

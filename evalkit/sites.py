@@ -1,8 +1,8 @@
 """What people declare about one site, in the words of the field: parameters/<network>/sites/<site_id>.yml."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from evalkit.agreements import Audience, DataAgreement
 from evalkit.contribution_model import ContributionModel, DateText, Measure, SolutionKind
@@ -14,6 +14,32 @@ Stage = Literal[
     "planning", "early_implementation", "full_implementation", "reaching_scale", "sustaining_results"
 ]
 Gateway = Literal["exploring", "emerging", "sustaining", "systems_change", "proof_point"]
+
+# Folders of outputs/<network>/<audience>/ that are not a site's, and pages of the website that are not.
+RESERVED_FOLDERS = frozenset({"network", "site"})
+RESERVED_PAGES = frozenset({"index", "comparison", "learning-review"})
+# Windows opens a device under these names, whatever the ending ("Naming Files, Paths, and Namespaces").
+DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+)
+
+
+def reserved_site_id(site_id: str) -> str:
+    """Say why a site cannot have this id although it is well formed, and the mend; "" where it can."""
+    if site_id in RESERVED_FOLDERS | RESERVED_PAGES:
+        kept = "a folder or page that evalkit makes itself"
+    elif site_id in DEVICES:
+        kept = "a device of Windows, where no file can bear it"
+    else:
+        return ""
+    return f"{site_id!r} is the name of {kept}; choose another id, such as '{site_id}-site'"
+
+
+def _free(site_id: str) -> str:
+    reason = reserved_site_id(site_id)
+    if reason:
+        raise ValueError(reason)
+    return site_id
 
 
 class Unit(Declared):
@@ -147,7 +173,7 @@ class PublishedFigure(Declared):
 class Site(Declared):
     """One neighborhood: place, partners, what they aim at, and how its data are found."""
 
-    site_id: Id
+    site_id: Annotated[Id, AfterValidator(_free)]
     name: str
     place: str = ""
     initiative: str = ""

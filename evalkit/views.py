@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from evalkit.agreements import parse_day
 from evalkit.batch_cache import batch_day, keep, kept_or_made
 from evalkit.contribution.beliefs import may_print
 from evalkit.dictionary import DataDictionary
 from evalkit.disclosure import Release, hidden_numbers, release
-from evalkit.errors import DataError
+from evalkit.errors import DataError, ParameterError
 from evalkit.indicators import IndicatorTable
 from evalkit.parameters import Network
 from evalkit.results import Result, read_result, save_result
@@ -155,12 +156,14 @@ def open_site(
 
     Raises
     ------
-    ParameterError, DataError : parameters or data are wrong, or hold nothing of this site.
+    ParameterError, DataError : parameters or data are wrong, or hold nothing of this site; or it is not shown
+        to this audience.
     """
     home, declared = read_declared(find_workspace(workspace or None).root, network)
     folder = home.outputs(network, audience)
+    _refuse_unless_shown(declared.site(site_id), audience)
     inputs = input_hashes(home, declared, declared.site(site_id), data=data)
-    day = today or batch_day()
+    day = parse_day(today or batch_day()).isoformat()
     key = (network, site_id, audience, day, *inputs.items())
 
     def make() -> _Opened:
@@ -174,7 +177,7 @@ def open_site(
     site, table, district, released = kept_or_made(("open_site", *key), make)
     return SiteView(
         site=site,
-        network=declared,
+        network=declared.shown_to(audience),
         dictionary=home.dictionary,
         audience=audience,
         table=table,
@@ -199,7 +202,7 @@ def withheld_from(
     """List what an audience may not see of a site; the parameters are those of `open_site`."""
     home, declared = read_declared(find_workspace(workspace or None).root, network)
     inputs = input_hashes(home, declared, declared.site(site_id), data=data)
-    day = today or batch_day()
+    day = parse_day(today or batch_day()).isoformat()
     return kept_or_made(
         ("withheld", network, site_id, audience, day, *inputs.items()),
         lambda: _release_site(home, declared, site_id, audience=audience, data=data, today=day)[1],
@@ -220,14 +223,20 @@ def own_data_hash(*, network: str, site_id: str, data: str = "", workspace: str 
 
 
 def open_network(*, network: str, audience: str = "public", workspace: str = "") -> NetworkView:
-    """Open a network for one audience; reads only what the sites' notebooks have saved.
+    """Open a network for one audience; reads only what the notebooks of the sites it may see have saved.
 
     Raises
     ------
+    ParameterError : no site is shown to this audience.
     DataError : no site has saved results yet.
     """
-    home, declared = read_declared(find_workspace(workspace or None).root, network)
+    home, whole = read_declared(find_workspace(workspace or None).root, network)
     folder = home.outputs(network, audience)
+    declared = whole.shown_to(audience)
+    if not declared.sites:
+        raise ParameterError(
+            f"{network}: no site is shown to the audience {audience}; add it to `audiences` of a site"
+        )
     results = {site_id: read_results(folder / site_id / "results") for site_id in declared.sites}
     found = {site_id: methods for site_id, methods in results.items() if methods}
     if not found:
@@ -244,6 +253,15 @@ def open_network(*, network: str, audience: str = "public", workspace: str = "")
         inputs=hash_files({f"{path.parents[1].name}/{path.name}": path for path in paths}),
         folder=folder / "network",
     )
+
+
+def _refuse_unless_shown(site: Site, audience: str) -> None:
+    if audience not in site.audiences:
+        allowed = ", ".join(site.audiences) or "nobody"
+        raise ParameterError(
+            f"{site.site_id}: not shown to the audience {audience}, because its parameters allow {allowed}; "
+            f"open it for one that is allowed, or add {audience} to `audiences` in {site.site_id}.yml"
+        )
 
 
 _Opened = tuple[Site, IndicatorTable, IndicatorTable | None, Release]

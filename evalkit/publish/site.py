@@ -99,7 +99,8 @@ def publish_network(
     """Publish a network's executed notebooks as a website in outputs/<network>/<audience>/site.
 
     The website is built beside the one that stands and takes its place only when it is whole. A site whose
-    case study failed is listed as not published; nothing of an earlier run is shown in its stead.
+    case study failed is listed as not published; nothing of an earlier run is shown in its stead. A site that
+    is not shown to the audience is not even named, and no page across sites that rests on it is published.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def publish_network(
     """
     wanted = check_formats(formats)
     chosen = choose_renderer(renderer)
-    declared = workspace.network(network)
+    declared = workspace.network(network).shown_to(audience)
     folder = workspace.outputs(network, audience)
     if not folder.is_dir():
         raise PublishError(
@@ -173,7 +174,7 @@ def prepare_pages(
     across : the pages across sites that the website will have, by the names of their files
     """
     wanted = check_formats(formats)
-    declared = workspace.network(network)
+    declared = workspace.network(network).shown_to(audience)
     folder = workspace.outputs(network, audience)
     program = KeptPages(
         choose_renderer(renderer), outputs=folder, site=folder / SITE, look_through=look_through
@@ -228,6 +229,7 @@ def _read_shelf(
     across = {}
     for name, (notebook, _, _) in ACROSS.items() if only is None else ():
         try:
+            _refuse_strangers(folder, notebook, declared)
             across[name] = dataclasses.replace(
                 _read(folder / "network", notebook, name), kicker=declared.name
             )
@@ -248,6 +250,19 @@ def _read(folder: Path, notebook: str, name: str) -> Page:
         )
     page = read_page(folder / "notebooks" / f"{notebook}.ipynb", name=name)
     return dataclasses.replace(page, estimates=_estimates(folder, run.get("outputs", {})))
+
+
+def _refuse_strangers(folder: Path, notebook: str, declared: Network) -> None:
+    """Refuse a page across sites that rests on results of a site that is not shown."""
+    record = folder / "network" / "run" / f"{notebook}.json"
+    run = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    results = f"outputs/{folder.parent.name}/{folder.name}/"
+    rested_on = [name.removeprefix(results) for name in run.get("inputs", {}) if name.startswith(results)]
+    strangers = sorted({name.partition("/")[0] for name in rested_on} - {*declared.sites, "network"})
+    if strangers:
+        raise PublishError(
+            f"network/{notebook}: rests on {', '.join(strangers)}, not shown to this audience; run it again"
+        )
 
 
 def _estimates(folder: Path, outputs: Mapping[str, str]) -> str:

@@ -26,6 +26,7 @@ from evalkit.runs.record import (
     write_record,
     write_whole,
 )
+from evalkit.runs.withdrawn import remove_withdrawn
 
 NOTEBOOK_TIME_LIMIT = 600.0  # seconds for one notebook; the slowest of the demo takes about 5
 WORKER_ATTEMPTS = 2  # a run whose worker process is lost is tried once more
@@ -69,11 +70,13 @@ class RunReport:
     rows : one for each planned run, in the plan's order
     stopped_by : number of the signal that ended the batch early; None when it came to its end
     note : why the runs were slower than they might be; "" when they were not
+    removed : what was taken away because its site may no longer be shown, a sentence each
     """
 
     rows: tuple[RunRow, ...]
     stopped_by: int | None = None
     note: str = ""
+    removed: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[RunRow, ...]:
@@ -112,7 +115,7 @@ def run_plan(
     go on, and the network notebooks run over the sites that are there. What an earlier run had left for a
     failed notebook, and for those of the site that would have come after it, is removed: nothing in
     `outputs/` rests on a notebook that no longer runs. A run stopped from outside leaves earlier outputs
-    as they are.
+    as they are. What stands of a site that is not among those of the plan is removed before anything runs.
 
     Parameters
     ----------
@@ -141,6 +144,7 @@ def run_plan(
     ):
         for partial in plan.folder.rglob(f"*{PARTIAL}"):
             partial.unlink(missing_ok=True)
+        removed = remove_withdrawn(plan)
         batch = _Batch(
             plan,
             pool=chosen,
@@ -155,6 +159,7 @@ def run_plan(
         rows=tuple(batch.rows[run] for run in plan.runs),
         stopped_by=next(iter(stopped_by), None),
         note=chosen.note,
+        removed=removed,
     )
     if plan.runs:
         lines = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in report.rows)

@@ -43,13 +43,13 @@ def plan_network(
     """
     workspace.outputs(network, audience)
     declared = workspace.network(network)
-    shown = [site_id for site_id, site in declared.sites.items() if audience in site.audiences]
+    shown = list(declared.shown_to(audience).sites)
     withheld = [site_id for site_id in sites if site_id in declared.sites and site_id not in shown]
     if withheld:
         raise ParameterError(
             f"{', '.join(withheld)}: not shown to audience {audience!r} (`audiences` of the site)"
         )
-    day = today or date.today().isoformat()
+    day = parse_day(today or date.today().isoformat()).isoformat()
 
     def terms(site_id: str | None, told: str) -> Terms:
         own = [declared.sites[site_id]] if site_id else [declared.sites[name] for name in shown]

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalkit.errors import ParameterError, raise_together
+from evalkit.sites import reserved_site_id
 
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 NOTEBOOK_NAME = re.compile(r"[0-9]+_[a-z0-9][a-z0-9_-]*")
 PARAMETERS_TAG = "parameters"
 
-# Folders of outputs/<network>/ and outputs/<network>/<audience>/ that are not a site's.
-RESERVED_SITE_IDS = frozenset({"network", "site"})
-RESERVED_AUDIENCES = frozenset({"data"})
+RESERVED_AUDIENCES = frozenset({"data"})  # folders of outputs/<network>/ that are not an audience's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +91,7 @@ class Plan:
     ----------
     root : the workspace; notebooks run with it as their working folder
     data : the data folder as the notebooks are told, relative to the root; "" for the network's own
-    site_ids : every site of the network, chosen or not
+    site_ids : every site of the network that may be shown to the audience, chosen or not
     chains : a tuple of runs for each chosen site; a run needs those before it, a chain needs no other
     network_runs : run in order once every chain has ended
     terms : those of each site, and of the network under None; empty where nothing is withheld
@@ -136,7 +135,8 @@ def plan_runs(
     Parameters
     ----------
     root : the workspace; its `notebooks/site` and `notebooks/network` hold what can be run
-    site_ids : every site of the network, in the order in which reports name them
+    site_ids : every site of the network that may be shown to the audience, in the order in which reports
+        name them; what stands in the audience's folder of any other, a run removes
     data : a folder with the network's data files; None for the network's own
     sites, notebooks : run only these; empty means all
     terms : gives the terms of a site, or of the network (None), and the data folder as notebooks are told
@@ -158,11 +158,8 @@ def plan_runs(
     problems = [
         *_identifier_problems(network_id, "network"),
         *_identifier_problems(audience, "audience", reserved=RESERVED_AUDIENCES),
-        *(
-            p
-            for site_id in site_ids
-            for p in _identifier_problems(site_id, "site", reserved=RESERVED_SITE_IDS)
-        ),
+        *(problem for site_id in site_ids for problem in _identifier_problems(site_id, "site")),
+        *(f"site id {problem}" for site_id in site_ids if (problem := reserved_site_id(site_id))),
         *_unknown(sites, site_ids, f"site of {network_id}"),
         *_unknown(notebooks, every_name, "notebook"),
     ]

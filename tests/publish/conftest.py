@@ -13,7 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from by_hand import case_study, code, curve, markdown, shown, write_notebook
 
 from evalkit.charts.display import prose, table
+from evalkit.parameters import Network
 from evalkit.results import Result, save_result, tidy_frame
+from evalkit.sites import Site
 
 VERDICTS = {
     "alder-park": {"graduation_rate": "turned", "chronic_absence": "turned", "ela_proficient": "not yet"},
@@ -26,21 +28,6 @@ LABELS = {
     "ela_proficient": "English language arts",
     "mobility": "Mobility",
 }
-
-
-@dataclass(frozen=True)
-class Site:
-    name: str
-    place: str
-
-
-@dataclass(frozen=True)
-class Network:
-    network_id: str
-    name: str
-    about: str
-    synthetic: bool
-    sites: Mapping[str, Site]
 
 
 @dataclass(frozen=True)
@@ -64,9 +51,12 @@ def demo_network(*, synthetic: bool = True) -> Network:
         about="Three fictional neighborhoods, each with a cradle-to-career initiative of its own.",
         synthetic=synthetic,
         sites={
-            "alder-park": Site("Alder Park", "North side, Exampleton"),
-            "birchwater": Site("Birchwater", "River district, Exampleton"),
-            "cedar-flats": Site("Cedar Flats <west>", "Cedar County"),
+            site_id: Site(site_id=site_id, name=name, place=place)
+            for site_id, name, place in (
+                ("alder-park", "Alder Park", "North side, Exampleton"),
+                ("birchwater", "Birchwater", "River district, Exampleton"),
+                ("cedar-flats", "Cedar Flats <west>", "Cedar County"),
+            )
         },
     )
 

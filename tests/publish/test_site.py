@@ -255,7 +255,7 @@ def test_an_unknown_renderer_is_refused(workspace):
 
 def test_a_network_with_nothing_made_up_bears_no_mark(workspace):
     real = dataclasses.replace(
-        workspace, networks={"demo": dataclasses.replace(demo_network(), synthetic=False, name="Three")}
+        workspace, networks={"demo": demo_network().model_copy(update={"synthetic": False, "name": "Three"})}
     )
     run_by_hand(workspace.outputs("demo", "public"), "alder-park")
     for path in publish(real).pages:
