@@ -130,7 +130,8 @@ class Share:
         RunError : the content is not what its name says.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + PARTIAL)
+        # a name of its own: two threads of a worker may want the same file at the same time
+        partial = path.with_name(uuid4().hex + PARTIAL)
         try:
             self.files.get_file(self._path(f"{BLOBS}/{sha256}"), str(partial))
             with partial.open("rb") as stream:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -54,6 +55,23 @@ def test_a_damaged_file_is_refused_and_the_old_one_stays(share, tmp_path):
         share.fetch(SHA256, tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == b"old"
     assert list(tmp_path.glob("*.partial")) == []
+
+
+def test_two_threads_may_fetch_the_same_file_at_once(share, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"content")
+    share.keep(tmp_path / "file")
+    get_file, both = share.files.get_file, threading.Barrier(2, timeout=10)
+
+    def get_side_by_side(*arguments):
+        get_file(*arguments)
+        both.wait()
+
+    monkeypatch.setattr(share.files, "get_file", get_side_by_side)
+    with ThreadPoolExecutor(2) as threads:
+        fetches = [threads.submit(share.fetch, SHA256, tmp_path / "new" / "file") for _ in range(2)]
+        assert [fetch.exception() for fetch in fetches] == [None, None]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["file"]
+    assert (tmp_path / "new" / "file").read_bytes() == b"content"
 
 
 def test_a_share_that_is_removed_is_gone(share):
