@@ -238,11 +238,11 @@ def library_versions() -> dict[str, str]:
 
 def _input_files(plan: Plan, run: NotebookRun) -> list[Path]:
     parameters = plan.root / "parameters" / plan.network_id
-    own = f"{run.site_id}.yml" if run.site_id else "*.yml"
+    sites = [parameters / "sites" / f"{site_id}.yml" for site_id in plan.site_ids]
     data = _data_folder(plan)
     declared = {
         *parameters.glob("network.yml"),
-        *(parameters / "sites").glob(own),
+        *(path for path in sites if run.site_id in (None, path.stem) and path.is_file()),
         *(plan.root / "data_dictionary").glob("*.yml"),
     }
     if run.site_id:
