@@ -7,7 +7,8 @@ import pytest
 
 from evalkit.audit import check_workspace
 from evalkit.cli import main
-from evalkit.views import open_site
+from evalkit.errors import ParameterError
+from evalkit.views import open_site, withheld_from
 from evalkit.workspace import find_workspace
 
 ROOT = Path(__file__).parents[1]
@@ -130,6 +131,23 @@ def test_a_site_opens_for_one_audience_and_small_cells_stay_hidden(workspace):
     assert hidden["status"] == "suppressed"
     assert hidden[["numerator", "denominator"]].isna().all()
     assert shown["numerator"] == 3
+
+
+@pytest.mark.parametrize("today", ["tomorrow", "2026-02-30", "30.9.2026"])
+def test_what_is_no_day_is_refused_also_where_there_are_no_agreements(workspace, today):
+    with pytest.raises(ParameterError, match="is not a day; write it as 2026-09-30"):
+        open_site(network="little", site_id="oak", data="data", today=today)
+    with pytest.raises(ParameterError, match="is not a day; write it as 2026-09-30"):
+        withheld_from("public", network="little", site_id="oak", data="data", today=today)
+
+
+@pytest.mark.parametrize("taken", ["network", "index", "nul"])
+def test_check_tells_of_an_id_that_is_not_free(workspace, capsys, taken):
+    (workspace / OAK).rename(workspace / OAK.replace("oak", taken))
+    (workspace / OAK.replace("oak", taken)).write_text(SITE.replace("oak", taken), encoding="utf-8")
+    code, said = check(capsys)
+    assert code == 1
+    assert f"{taken}.yml, line 1: `site_id`: '{taken}' is the name of " in said
 
 
 def test_the_workspace_is_found_from_a_folder_inside_it(workspace, monkeypatch):

@@ -7,6 +7,9 @@ import pytest
 
 from evalkit.errors import ParameterError
 from evalkit.parameters import read_network
+from evalkit.publish import ACROSS
+from evalkit.publish.exchange import SITE
+from evalkit.sites import RESERVED_FOLDERS, RESERVED_PAGES, reserved_site_id
 
 ROOT = Path(__file__).parents[1]
 
@@ -68,6 +71,44 @@ def test_an_indicator_that_the_dictionary_does_not_have_is_told_with_its_line(ne
 def test_an_id_that_could_leave_its_folder_is_refused(network, bad):
     (network / "sites" / "oak.yml").write_text(f"site_id: '{bad}'\nname: Oak\n", encoding="utf-8")
     assert any("site_id" in problem for problem in problems(network))
+
+
+def test_every_page_and_folder_that_evalkit_makes_beside_the_sites_is_reserved():
+    assert {"index", *ACROSS} == RESERVED_PAGES
+    assert {"network", SITE} == RESERVED_FOLDERS
+
+
+@pytest.mark.parametrize("taken", ["index", "comparison", "learning-review", "network", "site"])
+def test_an_id_that_a_page_or_folder_already_has_is_refused(network, taken):
+    (network / "sites" / "oak.yml").rename(network / "sites" / f"{taken}.yml")
+    (network / "sites" / f"{taken}.yml").write_text(f"site_id: {taken}\nname: Oak\n", encoding="utf-8")
+    assert problems(network) == (
+        f"{taken}.yml, line 1: `site_id`: '{taken}' is the name of a folder or page that evalkit makes "
+        f"itself; choose another id, such as '{taken}-site'",
+    )
+
+
+# "Naming Files, Paths, and Namespaces", Microsoft Learn: these are reserved, with any ending
+@pytest.mark.parametrize("device", ["con", "nul", "aux", "prn", "com1", "com9", "lpt1", "lpt9"])
+def test_an_id_under_which_windows_opens_a_device_is_refused(network, device):
+    (network / "sites" / "oak.yml").write_text(f"site_id: {device}\nname: Oak\n", encoding="utf-8")
+    assert problems(network)[0].startswith(f"oak.yml, line 1: `site_id`: '{device}' is the name of a device")
+
+
+@pytest.mark.parametrize(
+    "site_id", ["indexes", "comparison-street", "com", "com10", "lpt", "conway", "network-2"]
+)
+def test_an_id_that_only_begins_like_a_reserved_one_may_be_had(site_id):
+    assert reserved_site_id(site_id) == ""
+
+
+def test_a_network_is_shown_with_the_sites_only_that_allow_the_audience(network):
+    (network / "sites" / "elm.yml").write_text(
+        "site_id: elm\nname: Elm\naudiences: [internal, partners]\n", encoding="utf-8"
+    )
+    whole = read_network(network)
+    assert list(whole.shown_to("public").sites) == ["oak"]
+    assert list(whole.shown_to("partners").sites) == list(whole.sites) == ["elm", "oak"]
 
 
 def test_a_probability_outside_its_range_and_a_wrong_period_are_told(network):

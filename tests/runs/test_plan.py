@@ -73,9 +73,24 @@ def test_an_unknown_site_and_an_unknown_notebook_are_told_together_with_the_near
 
 
 @pytest.mark.parametrize(
-    "site_id", ["../elsewhere", "a/b", "", ".", "{name}", "Alder", "-a", "a b", "a\n", "network", "site"]
+    "site_id",
+    [
+        "../elsewhere",
+        "a/b",
+        "",
+        ".",
+        "{name}",
+        "Alder",
+        "-a",
+        "a b",
+        "a\n",
+        "network",
+        "site",
+        "index",
+        "con",
+    ],
 )
-def test_an_id_that_could_leave_its_folder_is_refused(root, site_id):
+def test_an_id_that_could_leave_its_folder_or_is_not_free_is_refused(root, site_id):
     with pytest.raises(ParameterError, match="site id"):
         plan_runs(root, network_id="demo", site_ids=[site_id])
 
