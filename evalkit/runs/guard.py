@@ -20,7 +20,7 @@ def leaks_of(run: NotebookRun, text: str, written: Iterable[Path], *, root: Path
 
     Parameters
     ----------
-    text : the executed notebook as it would be saved
+    text : the executed notebook as it would be saved; "" where there is none
     written : files below the run's folder
 
     Raises
@@ -30,13 +30,14 @@ def leaks_of(run: NotebookRun, text: str, written: Iterable[Path], *, root: Path
     if run.terms is None or run.terms.audience == UNGUARDED_AUDIENCE:
         return []
     scanner = scanner_of(run.terms, root=root, outputs=run.folder.parent)
-    # in the batch's own folder, which goes even where this process is killed
-    with tempfile.TemporaryDirectory(dir=os.environ.get(SCRATCH_VARIABLE)) as folder:
-        copy = Path(folder) / run.output.relative_to(run.folder.parent)
-        copy.parent.mkdir(parents=True)
-        copy.write_text(text, encoding="utf-8")
-        leaks = scanner.scan([copy], base=Path(folder))
-    leaks += scanner.scan(sorted(written), base=run.folder.parent)
+    leaks = scanner.scan(sorted(written), base=run.folder.parent)
+    if text:
+        # in the batch's own folder, which goes even where this process is killed
+        with tempfile.TemporaryDirectory(dir=os.environ.get(SCRATCH_VARIABLE)) as folder:
+            copy = Path(folder) / run.output.relative_to(run.folder.parent)
+            copy.parent.mkdir(parents=True)
+            copy.write_text(text, encoding="utf-8")
+            leaks = [*scanner.scan([copy], base=Path(folder)), *leaks]
     return [str(leak) for leak in leaks]
 
 

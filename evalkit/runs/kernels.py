@@ -139,7 +139,9 @@ def run_notebook(run: NotebookRun, *, root: Path, time_limit: float, warm: bool 
         status = "failed" if error else "done"
     text = _to_text(attempt.notebook, run, status=status, error=error) if attempt.notebook else ""
     written = {path for path, changed in result_files(run).items() if before.get(path) != changed}
-    if kept_back := _look_through(run, text, {*written, overflow}, root=root):
+    written |= {overflow} if overflow.is_file() else set()
+    # a run that was stopped, or failed, before there was anything to show is told as just that
+    if (text or written) and (kept_back := _look_through(run, text, written, root=root)):
         status, error, text = "failed", kept_back, ""
         for path in (overflow, run.failed):
             path.unlink(missing_ok=True)

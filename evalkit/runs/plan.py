@@ -220,7 +220,7 @@ def notebook_parameters(path: Path) -> frozenset[str]:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         tagged = [cell for cell in cells if PARAMETERS_TAG in cell["metadata"].get("tags", [])]
         sources = ["".join(cell["source"]) for cell in tagged]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ParameterError(f"{path}: not a readable notebook ({type(error).__name__})") from error
     if len(sources) != 1:
         found = "no cell" if not sources else f"{len(sources)} cells"

@@ -1,7 +1,9 @@
 """What a notebook writes is looked through before it stands: a planted leak fails the run, and is gone."""
 
 import json
+import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +118,31 @@ def test_what_cannot_be_judged_is_not_let_through(home, tmp_path):
     receipt = run_job(blind, root=home.root, time_limit=60)
     assert (receipt.status, receipt.saved) == ("failed", None)
     assert receipt.error.startswith("kept back, because nobody can tell what it may not show: ")
+
+
+def test_a_run_stopped_before_its_notebook_was_read_is_told_as_stopped(home, monkeypatch):
+    run = plan_network(home, "demo", sites=["alder-park"], notebooks=["2_quiet"]).chains[0][0]
+    monkeypatch.setattr("nbformat.read", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+    receipt = run_job(run, root=home.root, time_limit=60)
+    assert (receipt.status, receipt.error, receipt.saved) == (
+        "interrupted",
+        "the run was stopped from outside",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "error"),
+    [("nbformat", 5, "NBFormatError: Unsupported nbformat version 5"), ("metadata", None, "ValidationError")],
+)
+def test_of_a_notebook_that_nobody_can_read_the_reason_is_told(home, tmp_path, part, value, error):
+    run = plan_network(home, "demo", sites=["alder-park"], notebooks=["2_quiet"]).chains[0][0]
+    content = json.loads(run.notebook.read_text()) | {part: value}
+    torn = replace(run, notebook=tmp_path / "2_quiet.ipynb")
+    torn.notebook.write_text(json.dumps(content))
+    receipt = run_job(torn, root=home.root, time_limit=60)
+    assert (receipt.status, receipt.saved) == ("failed", None)
+    assert receipt.error.startswith(error)
 
 
 def test_a_page_that_shows_a_hidden_number_is_not_published_and_the_command_ends_with_1(

@@ -125,7 +125,12 @@ def test_a_notebook_without_a_number_is_refused_with_a_name_that_would_do(root, 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "not a readable notebook"), ("[]", "not a readable notebook"), ('{"cells": 3}', "not a readable")],
+    [
+        ("{", "not a readable notebook"),
+        ("[]", "not a readable notebook"),
+        ('{"cells": 3}', "not a readable"),
+        ('{"cells": [{"metadata": null}]}', "not a readable"),
+    ],
 )
 def test_a_file_that_is_no_notebook_is_told_by_name(root, content, message):
     (root / "notebooks" / "site" / "5_torn.ipynb").write_text(content)
