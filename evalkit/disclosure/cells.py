@@ -1,28 +1,36 @@
 """Any table of counts: protect it, attack it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from evalkit.disclosure.protected import hide
-from evalkit.disclosure.ranges import ROUNDING, any_table, left_ranges
+from evalkit.disclosure.entries import (
+    ALL,
+    Entries,
+    Groups,
+    check_width,
+    name_of,
+    read_entries,
+    read_statuses,
+)
+from evalkit.disclosure.protected import LACKING, Protected, hide
+from evalkit.disclosure.ranges import any_table, left_ranges
 from evalkit.disclosure.rules import Rule, find_rule
+from evalkit.disclosure.sums import Sums, sums_of
 from evalkit.disclosure.system import Flags, Floats, Ints, System, blocks_of
 from evalkit.errors import DataError, ParameterError
 from evalkit.wording import listed
 
-ALL = "All"
 WIDTH = 5.0  # persons between the ends of the range that must be left of every hidden count
 MINIMUM = 10  # persons; a count below this that is shown coarsely must stay as coarse as it is printed
 NO_END = 1e6  # persons; stands for an upper end that nothing shown gives
 
 Attacker = Literal["non-negative", "rule", "symbols"]
 ATTACKERS: tuple[Attacker, ...] = ("non-negative", "rule", "symbols")
-Groups = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def protect(
@@ -48,21 +56,28 @@ def protect(
     width : persons between the ends of the range that an attacker must be left with, who knows the rule and
         has even been told which cells are hidden for themselves
     groups : dimension -> group -> its members, where groups that overlap the others are published beside
-        them, e.g. {"grade": {"elementary": ["1", "2"]}}
+        them, e.g. {"grade": {"elementary": ["1", "2"]}}; no members where nobody can say how they overlap
 
     Returns
     -------
     The cells in their order, with `status` "shown", "coded" (`count` as it is printed, rounded) or "hidden"
     (`count` is NaN). One status stands for cells hidden for themselves and to protect others. The grand total
     is hidden only where it is small itself. Zeros are shown; only in a block of cells where the ranges cannot
-    be wide enough beside them are some hidden like small counts, so that there a hidden count may be 0. Every
-    small count passes `attack`: its range is at least `width`, or what would be left of it if everything but
-    the grand total were hidden.
+    be wide enough beside them are some hidden like small counts, so that there a hidden count may be 0.
+
+    Every small count passes `attack`: its range is at least `width`, or what would be left of it if all
+    but the grand total were hidden. Where the attacker who knows most is left with less than `width`, that
+    holds for those who know less too. So do small rests: the persons of a total who are in none of the parts
+    listed, whom anybody can count. Where parts exceed their total by a miscount, a hidden cell is still never
+    alone among them.
 
     Raises
     ------
-    DataError : a count is missing or negative, a column is absent, or two rows of one cell differ.
-    ParameterError : the rule is unknown.
+    DataError : there are no cells, a column is absent, a label is empty, a count is no whole number of 0 or
+        more, two rows of one cell differ, a total is called something like "Total" instead of "All", or parts
+        exceed their total by as much as the smallest of them, so that some may overlap others.
+    ParameterError : the rule is unknown, `width` is no number of 1 person or more, or `dimensions` or
+        `groups` name what the cells do not have.
     """
     return protect_with_proof(
         cells,
@@ -83,7 +98,8 @@ class Proof:
     rule : id of the rule set
     small, further : cells hidden for themselves, and to protect these
     narrowest : width of the narrowest range left of a small cell, in persons; NaN where none is hidden
-    exact : blocks in which no other choice loses less; the others were chosen by the heuristic
+    exact : blocks in which no other choice loses less that keeps off the attacker who has been told most; the
+        others were chosen by the heuristic
     blocks : blocks in which something is hidden
     """
 
@@ -106,34 +122,30 @@ def protect_with_proof(
 ) -> tuple[pd.DataFrame, Proof]:
     """Do what `protect` does, and say what the attack found; the proof is not for publication."""
     chosen_rule = find_rule(rule)
-    table = _Table.of(cells, dimensions, count, groups or {})
-    if np.isnan(table.value).any() or (table.value < 0).any():
-        raise DataError(f"{count}: every cell needs a count of 0 or more to be protected")
-    small = chosen_rule.is_small(table.value)
-    system = _system(table, chosen_rule, "symbols", small, far=2 * float(table.value.max(initial=0)) + 1000)
-    wanted = _wanted(table, chosen_rule, small | system.last, width)
-    system = replace(
-        system,
-        wanted=wanted,
-        wanted_shown=np.where(_is_coarse(table, chosen_rule, small), wanted, 0),
-    )
-    (found,) = hide([system])
-    low, high = left_ranges(
-        _as_known(system, found.with_last_resort), found.hidden, np.arange(system.value.size)
-    )
-    # to show what follows from the rest anyway tells nobody anything new
-    hidden = found.hidden & (small | (high - low > ROUNDING))
+    check_width(width)
+    entries = read_entries(cells, dimensions=dimensions, count=count, groups=groups)
+    unknown = np.isnan(entries.value)
+    if unknown.any():
+        name = name_of(entries.keys[int(np.argmax(unknown))])
+        raise DataError(f"{name}: {count} is empty; every cell needs a count of 0 or more to be protected")
+    table = _Table.of(entries, entries.value, entries.value)
+    small = table.small(chosen_rule)
+    passes = _passes(table, chosen_rule, small, width)
+    hidden = passes[-1][1].hidden
     is_hidden = hidden[table.row]
     printed = chosen_rule.print_counts(table.value)
     status = np.where(is_hidden, "hidden", "shown" if chosen_rule.printed == "exact" else "coded")
     shown = cells.copy()
     shown[count] = np.where(is_hidden, np.nan, printed[table.row])
     shown["status"] = status
+    listed_cells = ~table.sums.is_rest
+    system, found = passes[0]
+    low, high = left_ranges(system, found.hidden, np.flatnonzero(small))
     proof = Proof(
         rule=chosen_rule.rule_id,
-        small=int(small.sum()),
-        further=int((hidden & ~small).sum()),
-        narrowest=float((high - low)[small].min()) if small.any() else np.nan,
+        small=int((small & listed_cells).sum()),
+        further=int((hidden & ~small & listed_cells).sum()),
+        narrowest=float((high - low).min()) if small.any() else np.nan,
         exact=found.exact,
         blocks=found.exact + found.heuristic,
     )
@@ -153,7 +165,8 @@ def attack(
 
     Parameters
     ----------
-    cells : as `protect` returns them, with `status`
+    cells : as `protect` returns them, with `status`. A sum with a hidden count is taken to be complete unless
+        what is shown, or what he has been told, says otherwise: a reader who is sure of it, rightly or not
     attacker : "non-negative" knows how cells add up and that no count is below 0; "rule" knows besides what
         the rule hides and what a rounded count stands for; "symbols" has been told which cells are hidden for
         themselves. He can be told only where the counts of hidden cells still stand in `cells`
@@ -167,22 +180,22 @@ def attack(
 
     Raises
     ------
-    DataError : no table fits what is shown, a column is absent, or two rows of one cell differ.
-    ParameterError : the rule or the attacker is unknown.
+    DataError : no table fits what is shown, a status is unknown, a count that is shown or coded is absent;
+        and as for `protect`.
+    ParameterError : the rule or the attacker is unknown, or `dimensions` or `groups` name what is not there.
     """
     if attacker not in ATTACKERS:
         raise ParameterError(
             f"unknown attacker {attacker!r}; use {listed([repr(name) for name in ATTACKERS], 'or')}"
         )
     chosen_rule = find_rule(rule)
-    if "status" not in cells:
-        raise DataError("status: absent column; give the cells as `protect` returns them")
-    table = _Table.of(cells, dimensions, count, groups or {})
-    hidden = np.zeros(table.value.size, dtype=bool)
-    np.logical_or.at(hidden, table.row, cells["status"].eq("hidden").to_numpy())
+    entries = read_entries(cells, dimensions=dimensions, count=count, groups=groups)
+    status = np.array(read_statuses(cells, entries, count))
+    told = bool((status == "hidden").any()) and not np.isnan(entries.value).any()
+    table = _Table.of(entries, *_known_before(entries, status, chosen_rule, told))
+    hidden = np.concatenate([status == "hidden", table.sums.is_rest[status.size :]])
     shown = chosen_rule.print_counts(table.value)
-    told = bool(hidden.any()) and not np.isnan(table.value[hidden]).any()
-    small = chosen_rule.is_small(table.value) & hidden
+    small = table.small(chosen_rule) & hidden
     knows = attacker if told or attacker == "non-negative" else "rule"
     system = _system(replace(table, value=np.where(hidden, table.value, shown)), chosen_rule, knows, small)
     zeros_hidden = _blocks_with_hidden_zeros(system, hidden) if told else np.ones_like(hidden)
@@ -192,9 +205,9 @@ def attack(
         low = np.where(hidden, system.hidden_low, system.shown_low)
         high = np.where(hidden, system.hidden_high, system.shown_high)
         system = replace(system, value=any_table(system, low, high))
-    low, high = left_ranges(system, hidden, np.arange(table.value.size))
     asked = cells["status"].ne("shown").to_numpy()
-    place = table.row[asked]
+    numbers, place = np.unique(table.row[asked], return_inverse=True)
+    low, high = left_ranges(system, hidden, numbers)
     return cells.loc[asked, [*dimensions, "status"]].assign(
         low=np.round(low[place], 6),
         high=np.where(high[place] >= NO_END / 2, np.inf, np.round(high[place], 6)),
@@ -203,97 +216,99 @@ def attack(
 
 @dataclass(frozen=True)
 class _Table:
-    """Distinct cells with their counts and sums; `row` gives the cell of each row."""
+    """All numbers of a table: its cells, then the rests and errors of its sums.
 
-    keys: tuple[tuple[str, ...], ...]
+    Attributes
+    ----------
+    value : persons; NaN where a count is not known
+    row : the cell of each row
+    """
+
     value: Floats
     row: Ints
-    exact: Floats
-    short: Floats
+    sums: Sums
     is_total: Flags
 
     @classmethod
-    def of(cls, cells: pd.DataFrame, dimensions: Sequence[str], count: str, groups: Groups) -> "_Table":
-        absent = [name for name in (*dimensions, count) if name not in cells]
-        if absent or not dimensions:
-            raise DataError(f"{listed(absent, 'and') or 'dimensions'}: absent column of the cells")
-        rows = [tuple(map(str, key)) for key in cells[list(dimensions)].itertuples(index=False, name=None)]
-        counts = cells[count].to_numpy(dtype=float, na_value=np.nan)
-        place: dict[tuple[str, ...], int] = {}
-        for key in rows:
-            place.setdefault(key, len(place))
-        row = np.array([place[key] for key in rows], dtype=np.int64)
-        value = np.full(len(place), np.nan)
-        value[row[::-1]] = counts[::-1]
-        differs = ~((counts == value[row]) | (np.isnan(counts) & np.isnan(value[row])))
-        if differs.any():
-            raise DataError(
-                f"{', '.join(rows[int(np.argmax(differs))])}: two rows of one cell differ in {count}"
-            )
-        keys = tuple(place)
-        links = _links(keys, dimensions, groups)
-        exact, short = [], []
-        for total, parts in links:
-            line = np.zeros(len(keys))
-            line[total], line[parts] = -1, 1
-            gap = float(np.nansum(value[parts]) - value[total])
-            unknown = np.isnan(value[[total, *parts]]).any()
-            if unknown or abs(gap) < ROUNDING or cells.get("status", pd.Series()).eq("coded").any():
-                exact.append(line)
-            elif gap < 0:
-                short.append(line)
-        split = [any(key[at] == ALL for key in keys) for at in range(len(dimensions))]
-        is_total = np.array(
-            [all(part == ALL or not has for part, has in zip(key, split, strict=True)) for key in keys]
-        )
-        shape = (-1, len(keys))
+    def of(cls, entries: Entries, low: Floats, high: Floats) -> "_Table":
+        """Add up cells of which this much is known."""
+        sums = sums_of(entries, low, high)
+        extra = np.where(sums.low == sums.high, sums.low, np.nan)[low.size :]
+        split = [any(key[at] == ALL for key in entries.keys) for at in range(len(entries.dimensions))]
+        total = [
+            all(part == ALL or not has for part, has in zip(key, split, strict=True)) for key in entries.keys
+        ]
         return cls(
-            keys,
-            value,
-            row,
-            np.array(exact, dtype=float).reshape(shape),
-            np.array(short, dtype=float).reshape(shape),
-            is_total,
+            value=np.concatenate([entries.value, extra]),
+            row=entries.row,
+            sums=sums,
+            is_total=np.concatenate([total, np.zeros(extra.size, dtype=bool)]),
         )
 
+    def small(self, rule: Rule) -> Flags:
+        """Tell which counts a rule hides for themselves, or would if they were printed."""
+        return rule.is_small(self.value) & ~self.sums.is_error
 
-def _links(
-    keys: Sequence[tuple[str, ...]], dimensions: Sequence[str], groups: Groups
-) -> list[tuple[int, list[int]]]:
-    """Find every way in which cells add up, as a total and its parts."""
-    place = {key: at for at, key in enumerate(keys)}
-    overlapping = [set(groups.get(name, {})) for name in dimensions]
-    by_split: dict[tuple[int, ...], list[tuple[str, ...]]] = {}
-    for key in keys:
-        by_split.setdefault(tuple(at for at, part in enumerate(key) if part != ALL), []).append(key)
-    links = []
-    for split, members in by_split.items():
-        for kept in (some for size in range(len(split)) for some in combinations(split, size)):
-            between = any(set(kept) < set(other) < set(split) for other in by_split)
-            if kept not in by_split or between:
-                continue
-            sums: dict[tuple[str, ...], list[int]] = {}
-            for key in members:
-                if any(key[at] in overlapping[at] for at in split if at not in kept):
-                    continue
-                total = tuple(part if at in kept else ALL for at, part in enumerate(key))
-                sums.setdefault(total, []).append(place[key])
-            links += [(place[total], parts) for total, parts in sums.items() if total in place]
-    for at, name in enumerate(dimensions):
-        for group, inside in groups.get(name, {}).items():
-            for key in (key for key in keys if key[at] == group):
-                parts = [place.get((*key[:at], str(member), *key[at + 1 :]), -1) for member in inside]
-                if min(parts) >= 0:
-                    links.append((place[key], parts))
-    return links
+
+def _passes(table: _Table, rule: Rule, small: Flags, width: float) -> list[tuple[System, Protected]]:
+    """Choose what to hide from the attacker who knows most, then what else from those who know less.
+
+    The later passes are for counts that nothing keeps from him who knows most: of 11 = 1 + 10 he has been
+    told that the 10 is not small, so he knows the 1 whatever is hidden; the others need not.
+
+    Returns
+    -------
+    For each pass the system as its attacker knows it, and all that is hidden of it then.
+    """
+    far = 2 * float(table.value.max(initial=0)) + 1000
+    lacking = np.ones_like(small)
+    hidden, zeros_hidden = np.zeros_like(small), np.zeros_like(small)
+    passes: list[tuple[System, Protected]] = []
+    for attacker in reversed(ATTACKERS):
+        system = _as_known(_system(table, rule, attacker, small, far=far), zeros_hidden)
+        wanted = np.where(lacking, _wanted(table, rule, small | system.last, width), 0)
+        system = replace(
+            system,
+            wanted=wanted,
+            wanted_shown=np.where(_is_coarse(table, rule, small), wanted, 0),
+            first=system.first | hidden,
+            never=system.never & ~hidden,
+            last=system.last & ~hidden,
+        )
+        (found,) = hide([system])
+        hidden, zeros_hidden = found.hidden, zeros_hidden | found.with_last_resort
+        passes.append((_as_known(system, zeros_hidden), found))
+        lacking = found.left < 1 - LACKING
+        if not lacking.any():
+            break
+    return passes
+
+
+def _known_before(
+    entries: Entries, status: NDArray[np.str_], rule: Rule, told: bool
+) -> tuple[Floats, Floats]:
+    """Say between which counts each cell lies, by what is printed or, where it is told, by the counts.
+
+    Counts that are all as the rule prints them are taken as printed.
+    """
+    low, high = entries.value, entries.value
+    coded = status == "coded"
+    printed = rule.print_counts(entries.value)
+    if not told or (printed == entries.value)[coded].all():
+        least, most = rule.stands_for(entries.value)
+        low, high = np.where(coded, least, low), np.where(coded, most, high)
+    unknown = np.isnan(entries.value)
+    return np.where(unknown, 0, low), np.where(unknown, np.inf, high)
 
 
 def _system(table: _Table, rule: Rule, attacker: Attacker, small: Flags, *, far: float = NO_END) -> System:
     size = table.value.size
     shown_low, shown_high = rule.stands_for(table.value)
+    is_rest, is_error = table.sums.is_rest, table.sums.is_error
     low = np.zeros(size) if attacker == "non-negative" or not rule.zero_is_shown else np.ones(size)
     high = np.full(size, far)
     zero = (table.value == 0) & rule.zero_is_shown
+    low = np.where(is_rest, 0, low)  # a reader cannot see whether there is anybody
     low_last = np.zeros(size)
     if attacker == "symbols":
         low = np.where(small, rule.smallest, rule.least_shown)
@@ -302,28 +317,30 @@ def _system(table: _Table, rule: Rule, attacker: Attacker, small: Flags, *, far:
     low = np.where(zero, 0, low)
     return System(
         value=table.value,
-        shown_low=shown_low,
-        shown_high=shown_high,
+        shown_low=np.where(is_error, table.sums.low, shown_low),
+        shown_high=np.where(is_error, table.sums.high, shown_high),
         hidden_low=low,
         hidden_high=high,
         mark=np.arange(size),
-        equal=table.exact,
-        below=table.short,
-        slack=np.maximum(-(table.short @ table.value), 0.0),
+        equal=table.sums.equal,
+        below=np.zeros((0, size)),
+        slack=np.zeros(0),
         wanted=np.zeros(size),
         wanted_shown=np.zeros(size),
         asked_by=np.arange(size),
-        first=small,
-        never=(table.is_total | zero) & ~small,
+        first=small | is_rest,
+        never=(table.is_total | zero | is_error) & ~small,
         last=zero & ~table.is_total & ~small,
         hidden_low_last=low_last,
-        loss=np.where(small, 0.0, np.log1p(np.where(zero, rule.least_shown, np.nan_to_num(table.value)))),
+        loss=np.where(
+            small | is_rest, 0.0, np.log1p(np.where(zero, rule.least_shown, np.nan_to_num(table.value)))
+        ),
         implied=np.zeros((0, 2), dtype=np.int64),
     )
 
 
 def _is_coarse(table: _Table, rule: Rule, small: Flags) -> Flags:
-    coarse = (table.value > 0) & (table.value < MINIMUM) & ~small
+    coarse = (table.value > 0) & (table.value < MINIMUM) & ~small & ~table.sums.is_error
     return np.asarray(coarse & (rule.printed != "exact"))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,10 @@ class Rule:
     zero_is_shown : so that a hidden count is known to be 1 or more
     printed : what is printed of a count that is shown, by name "exact", "fives" or "sixes"
     words : the rule in one sentence for readers
+
+    Raises
+    ------
+    ParameterError : a bound is no whole number of persons, or nothing is printed in the way named.
     """
 
     rule_id: str
@@ -34,6 +39,17 @@ class Rule:
     zero_is_shown: bool
     printed: str
     words: str
+
+    def __post_init__(self) -> None:
+        """Turn back bounds that would hide nothing without a word."""
+        for name, bound, least in (("smallest", self.smallest, 0), ("largest", self.largest, -1)):
+            if not _is_whole(bound) or bound < least:
+                raise ParameterError(
+                    f"rule {self.rule_id!r}: {name} is {bound!r}; it must be a whole number from {least}"
+                )
+        if self.printed not in PRINTED:
+            hint = suggestion(str(self.printed), PRINTED)
+            raise ParameterError(f"rule {self.rule_id!r}: nothing is printed as {self.printed!r}; {hint}")
 
     @property
     def least_shown(self) -> float:
@@ -75,15 +91,23 @@ PRINTED: Mapping[str, Callable[[Floats], Floats]] = {
 REACH = {"exact": (0, 0), "fives": (2, 2), "sixes": (2, 3)}  # persons below and above what is printed
 
 
+def _is_whole(number: object) -> bool:
+    is_number = isinstance(number, Real) and not isinstance(number, bool)
+    return is_number and float(number).is_integer()  # type: ignore[arg-type]
+
+
 def small_cells(minimum: int) -> Rule:
     """Hide counts of 1 to `minimum` − 1; zero and everything else is shown as it is.
 
     Raises
     ------
-    ParameterError : `minimum` is below 1.
+    ParameterError : `minimum` is no whole number, or below 1.
     """
-    if minimum < 1:
-        raise ParameterError(f"the smallest count shown is {minimum}; it must be 1 person or more")
+    if not _is_whole(minimum) or minimum < 1:
+        raise ParameterError(
+            f"the smallest count shown is {minimum!r}; it must be a whole number of 1 person or more"
+        )
+    minimum = int(minimum)
     return Rule(
         rule_id=f"nces{minimum}",
         smallest=1,
@@ -120,10 +144,14 @@ def find_rule(rule: str | Rule) -> Rule:
 
     Raises
     ------
-    ParameterError : there is none of that name.
+    ParameterError : there is none of that name, or it is no name.
     """
     if isinstance(rule, Rule):
         return rule
+    if not isinstance(rule, str):
+        raise ParameterError(
+            f"rule is {rule!r}; give the name of a rule set ({', '.join(RULES)}) or e.g. small_cells(16)"
+        )
     if rule not in RULES:
         hint = suggestion(rule, RULES)
         raise ParameterError(f"unknown rule {rule!r}; {hint or 'use ' + ', '.join(RULES)}")

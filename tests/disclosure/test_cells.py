@@ -193,6 +193,24 @@ def test_a_rounded_table_is_attacked_as_it_is_printed():
     assert (found["high"] - found["low"])[hidden & truth.le(7)].ge(5).all()
 
 
+@pytest.mark.parametrize("counts", [(1, 10), (0, 1, 10), (1, 1, 10), (2, 3, 10)])
+def test_what_nothing_keeps_from_the_best_attacker_is_still_kept_from_the_others(counts):
+    # Whoever is told that the 10 is not small knows the 1 of 11 = 1 + 10; a reader of the marks must not.
+    cells = one_way(*counts)
+    shown = protect(cells, dimensions=["group"], count="n")
+    assert shown["status"].tolist()[-1] == "hidden"
+    found = attack(shown, dimensions=["group"], count="n")
+    hidden = shown.loc[shown["status"].eq("hidden")].index
+    assert found.loc[hidden, "low"].eq(0).all()
+    assert found.loc[hidden, "high"].eq(sum(counts)).all()
+
+
+@pytest.mark.parametrize("width", [-1, 0, 0.5, np.nan, np.inf, "5", None, True])
+def test_a_width_that_asks_for_nothing_is_refused(width):
+    with pytest.raises(ParameterError, match=r"^width is .*; it must be a number of 1 person or more$"):
+        protect(one_way(4, 30), dimensions=["group"], count="n", width=width)
+
+
 @pytest.mark.parametrize(
     ("cells", "choice", "words"),
     [
@@ -204,6 +222,30 @@ def test_a_rounded_table_is_attacked_as_it_is_printed():
 def test_bad_cells_are_one_clear_sentence(cells, choice, words):
     with pytest.raises(DataError, match=words):
         protect(cells, **{"dimensions": ["group"], "count": "n", **choice})
+
+
+@pytest.mark.parametrize(
+    ("status", "count", "words"),
+    [
+        ("HIDDEN", 4, "g0: status is 'HIDDEN'; it must be 'shown', 'coded' or 'hidden'"),
+        (None, 4, "g0: status is n"),
+        ("shown", np.nan, "g0: status is 'shown' and n is empty"),
+        ("coded", np.nan, "g0: status is 'coded' and n is empty"),
+        ("shown", -4, "g0: n is -4; every cell needs a count of 0 or more"),
+    ],
+)
+def test_an_attack_on_what_protect_cannot_have_returned_names_the_row(status, count, words):
+    cells = one_way(count, 30, total=34).assign(status=["shown", status, "shown"])
+    with pytest.raises(DataError, match=words):
+        attack(cells, dimensions=["group"], count="n")
+
+
+def test_an_attack_needs_a_status_and_the_same_one_for_the_same_cell():
+    with pytest.raises(DataError, match="status: absent column"):
+        attack(one_way(4, 30), dimensions=["group"], count="n")
+    twice = pd.concat([one_way(4, 30).assign(status=status) for status in ("shown", "hidden")])
+    with pytest.raises(DataError, match="All: two rows of one cell differ in status"):
+        attack(twice, dimensions=["group"], count="n")
 
 
 def test_an_unknown_rule_or_attacker_is_named():
