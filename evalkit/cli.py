@@ -14,6 +14,7 @@ import typer
 
 from evalkit import __version__
 from evalkit.errors import EvalkitError
+from evalkit.progress import open_streams
 
 if TYPE_CHECKING:
     from evalkit.runs.execute import RunReport
@@ -80,6 +81,7 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Run also what is up 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its code; a problem a person can mend is printed without a traceback."""
+    open_streams()
     try:
         app(args=None if arguments is None else list(arguments), prog_name="evalkit")
     except EvalkitError as error:

@@ -1,16 +1,72 @@
 """What a batch shows while it works: on a terminal a bar for each site, elsewhere a line a notebook."""
 
+import errno
+import io
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
     from evalkit.runs.execute import RunEvent
     from evalkit.runs.plan import Plan
 
 NETWORK = "network"
+
+
+class _Display(io.FileIO):
+    """A stream that nobody may read to its end: what cannot be written is dropped, and ends no run."""
+
+    def write(self, content: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(content)
+        except OSError as trouble:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            if trouble.errno != errno.EPIPE:
+                print(
+                    f"evalkit: the output ends here ({trouble.strerror}); the work goes on", file=sys.stderr
+                )
+            return memoryview(content).nbytes
+
+
+def open_streams() -> None:
+    """Have whatever is printed go somewhere: no letter, no closed or full stream may end the work.
+
+    A letter that the encoding of the terminal lacks is written as its number.
+    """
+    for number, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            # the lowest free number is taken, so that no file of the run is mistaken for a stream
+            os.set_inheritable(os.open(os.devnull, mode), True)
+    sys.stdout = _open_stream(sys.stdout, 1)
+    sys.stderr = _open_stream(sys.stderr, 2)
+
+
+def _open_stream(stream: TextIO | None, number: int) -> TextIO:
+    if stream is None:
+        return io.TextIOWrapper(io.BufferedWriter(_Display(number, "w", closefd=False)), encoding="utf-8")
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    stream.reconfigure(errors="backslashreplace")
+    raw = getattr(stream.buffer, "raw", stream.buffer)
+    if type(raw) is not io.FileIO or raw.fileno() != number:
+        return stream
+    stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Display(number, "w", closefd=False)),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 @contextmanager

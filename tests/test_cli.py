@@ -212,3 +212,62 @@ def test_a_file_that_cannot_be_written_is_named_without_a_traceback(workspace, m
     monkeypatch.setattr("evalkit.runs.record.run_states", fail)
     assert main(["status", "--network", "demo", "--workspace", str(workspace)]) == 1
     assert capsys.readouterr().err == "evalkit: outputs/runs.jsonl: No space left on device\n"
+
+
+FAILING = ["run", "--network", "demo", "--site", "birchwater", "--notebook", "1_look", "--kernel", "plain"]
+PROGRAM = "import sys; from evalkit.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def _command(root, *arguments, say="no such school"):
+    """Return a command for a workspace of one notebook that fails at one site, saying so."""
+    _write_notebook(
+        root / "notebooks" / "site" / "1_look.ipynb",
+        f"if site_id == 'birchwater': raise ValueError({say!r})",
+        parameters='network = ""\naudience = ""\nsite_id = ""\ndata = ""',
+    )
+    return [sys.executable, "-c", PROGRAM, *arguments, "--workspace", str(root)]
+
+
+@pytest.fixture(name="small")
+def _small(workspace, tmp_path):
+    for part in ("parameters", "data_dictionary"):
+        shutil.copytree(workspace / part, tmp_path / part)
+    return tmp_path
+
+
+def test_a_letter_that_the_terminal_cannot_show_ends_nothing(small):
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(HOME)}
+    command = _command(small, *FAILING, say="größer als möglich")
+    ran = subprocess.run(command, env=ascii_only, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "birchwater/1_look failed" in ran.stdout
+    assert r"gr\xf6\xdfer als m\xf6glich" in ran.stdout
+    assert "Where to look:" in ran.stdout
+    assert ran.stderr == ""
+    command = _command(small, "status", "--network", "demo", say="größer als möglich")
+    told = subprocess.run(command, env=ascii_only, capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert r"gr\xf6\xdfer als m\xf6glich" in told.stdout
+    assert told.stderr == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell and /dev/full")
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        ("<&- >&-", ""),
+        ("| head -n 0", ""),
+        ("> /dev/full", "evalkit: the output ends here (No space left on device); the work goes on\n"),
+        (">&- 2>&-", ""),
+    ],
+    ids=["closed", "not read", "full", "both closed"],
+)
+def test_a_run_that_nobody_can_read_goes_on_and_ends_with_its_own_code(small, ending, said):
+    command = _command(small, *FAILING)
+    shell = ["bash", "-c", f'"$@" {ending}; exit "${{PIPESTATUS[0]}}"', "-", *command]
+    environment = {**os.environ, "PYTHONPATH": str(HOME)}
+    ran = subprocess.run(shell, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (1, said)
+    record = json.loads((small / "outputs/demo/public/birchwater/run/1_look.json").read_text())
+    assert record["status"] == "failed"
+    assert (small / "outputs/demo/public/runs.jsonl").is_file()
