@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.runs.groups import SCRATCH_VARIABLE
-from evalkit.runs.plan import NotebookRun, Terms
+from evalkit.runs.plan import FAILED, NotebookRun, Terms
 
 if TYPE_CHECKING:
     from evalkit.disclosure import Scanner
@@ -46,7 +46,8 @@ def scanner_of(terms: Terms, *, root: Path, outputs: Path) -> "Scanner":
 
     Parameters
     ----------
-    outputs : the folder of the network and audience; of several sites those count that have a folder there
+    outputs : the folder of the network and audience; of several sites those count of which anything stands
+        there that ended well
     """
     import pandas as pd
 
@@ -56,9 +57,9 @@ def scanner_of(terms: Terms, *, root: Path, outputs: Path) -> "Scanner":
     from evalkit.views import withheld_from
 
     home, declared = read_declared(root, terms.network)
-    # what rests on several sites can give nothing away of one that was never run
+    # what rests on several sites can give nothing away of one that was never run, or failed throughout
     several = len(terms.site_ids) > 1
-    shown = [site_id for site_id in terms.site_ids if not several or (outputs / site_id).is_dir()]
+    shown = [site_id for site_id in terms.site_ids if not several or _stands(outputs / site_id)]
     withheld = [
         withheld_from(
             terms.audience,
@@ -77,3 +78,9 @@ def scanner_of(terms: Terms, *, root: Path, outputs: Path) -> "Scanner":
         restricted=[text for item in withheld for text in item.texts],
         names=labels | {site_id: (declared.sites[site_id].name,) for site_id in shown},
     )
+
+
+def _stands(site: Path) -> bool:
+    """Tell whether results or an executed notebook of a site stand, with a record or without."""
+    notebooks = (path for path in (site / "notebooks").glob("*") if not path.name.endswith(FAILED))
+    return any(path.is_file() for path in (*notebooks, *(site / "results").rglob("*")))

@@ -16,6 +16,7 @@ from evalkit.sites import reserved_site_id
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 NOTEBOOK_NAME = re.compile(r"[0-9]+_[a-z0-9][a-z0-9_-]*")
 PARAMETERS_TAG = "parameters"
+FAILED = ".failed.ipynb"  # ending of the name of a notebook that did not end well
 
 RESERVED_AUDIENCES = frozenset({"data"})  # folders of outputs/<network>/ that are not an audience's
 
@@ -70,7 +71,7 @@ class NotebookRun:
     @property
     def failed(self) -> Path:
         """Where a run that did not end well is kept, with its error."""
-        return self.output.with_name(f"{self.name}.failed.ipynb")
+        return self.output.with_name(f"{self.name}{FAILED}")
 
     @property
     def overflow(self) -> Path:

@@ -14,8 +14,9 @@ import pytest
 
 import evalkit.runs.execute
 from evalkit.cli import main
-from evalkit.errors import RunError
+from evalkit.errors import DataError, RunError
 from evalkit.runs.execute import run_plan
+from evalkit.runs.guard import leaks_of
 from evalkit.runs.network import SIMULATED, plan_network, prepare_data
 from evalkit.runs.pages import Publication
 from evalkit.runs.published import note_publication, standing_publication
@@ -121,6 +122,38 @@ def test_only_the_site_whose_data_changed_runs_again_with_the_network(root, warm
     ).rows
     # the network's notebook rests on what the site's saved
     assert [row.status for row in rows] == ["done", "done"]
+
+
+def test_only_a_site_of_which_something_stands_is_looked_for_in_what_rests_on_several(root):
+    (root / "data" / "birchwater.csv").unlink()
+    (run,) = plan_network(Workspace(root), "demo", data=root / "data").network_runs
+    folder = run.folder.parent / "birchwater"
+    for name in ("notebooks/1_save.failed.ipynb", "run/1_save.json"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("{}")
+    text = run.notebook.read_text()
+    assert leaks_of(run, text, [], root=root) == []
+    (folder / "results").mkdir()
+    (folder / "results" / "rows.csv").write_text("what is left of an earlier run")
+    with pytest.raises(DataError, match=r"birchwater\.csv"):
+        leaks_of(run, text, [], root=root)
+
+
+@pytest.mark.slow
+def test_a_site_whose_data_are_not_there_keeps_nothing_from_the_others(root, capsys):
+    save = root / "notebooks" / "site" / "1_save.ipynb"
+    save.rename(save.with_name("6_case_study.ipynb"))
+    (root / "notebooks" / "network" / "1_all.ipynb").rename(root / "notebooks/network/1_comparison.ipynb")
+    (root / "data" / "birchwater.csv").unlink()
+    assert main(["run", "--data", str(root / "data"), "--jobs", "2", "--workspace", str(root)]) == 1
+    said = capsys.readouterr().out
+    assert "1 of 4 notebooks did not end well:" in said
+    assert "birchwater.csv" in said
+    site = root / "outputs" / "demo" / "public" / "site"
+    names = {path.name for path in site.glob("*.html")}
+    assert {"index.html", "alder-park.html", "cedar-flats.html", "comparison.html"} <= names
+    assert "birchwater.html" not in names
+    assert "1 neighborhood is not published" in (site / "index.html").read_text()
 
 
 def test_in_a_table_of_many_sites_only_the_one_whose_rows_changed_runs_again(
