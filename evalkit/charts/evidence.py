@@ -22,6 +22,7 @@ from evalkit.charts.style import (
     footnote,
     house_style,
     new_axes,
+    words_instead,
 )
 from evalkit.wording import interval, number, percent
 
@@ -58,7 +59,7 @@ def evidence_chart(frames: Mapping[str, pd.DataFrame], *, ax: Axes | None = None
     """
     rows = _rows(frames["beliefs"], frames["rivals"])
     if not rows:
-        return _empty(ax, "No hypothesis has been supplied, so there is no evidence to weigh.")
+        return words_instead(ax, "No hypothesis has been supplied, so there is no evidence to weigh.")
     with house_style():
         axes = new_axes(ax, height=ROW_HEIGHT * len(rows) + FRAME_HEIGHT)
         for place, row in enumerate(rows):
@@ -92,7 +93,9 @@ def ceiling_chart(frames: Mapping[str, pd.DataFrame], *, ax: Axes | None = None)
     """
     ceilings = frames["ceilings"]
     if ceilings.empty:
-        return _empty(ax, "No count of the people served has been supplied, so no ceiling can be drawn.")
+        return words_instead(
+            ax, "No count of the people served has been supplied, so no ceiling can be drawn."
+        )
     with house_style():
         axes = new_axes(ax, height=CLAIM_HEIGHT * len(ceilings) + FRAME_HEIGHT)
         for place, row in enumerate(ceilings.itertuples(index=False)):
@@ -270,14 +273,6 @@ def _ceiling_legend(axes: Axes) -> None:
         handles, words, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, fontsize=8, borderaxespad=0,
         columnspacing=1.2, handlelength=1.6,
     )  # fmt: skip
-
-
-def _empty(ax: Axes | None, words: str) -> Axes:
-    with house_style():
-        axes = new_axes(ax, height=1.2)
-        axes.set_axis_off()
-        axes.text(0.5, 0.5, words, ha="center", va="center", color=MUTED, transform=axes.transAxes)
-        return describe(axes, words)
 
 
 def _chance(in_percent: float) -> str:

@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from evalkit.charts.gap_words import lowered, value_text
-from evalkit.charts.gaps import NOT_SHOWN, choose_study, level_source, unbroken, unit_text, upper_limit
+from evalkit.charts.gaps import (
+    NO_SUBGROUPS,
+    NOT_SHOWN,
+    choose_study,
+    has_no_subgroups,
+    level_source,
+    unbroken,
+    unit_text,
+    upper_limit,
+)
 from evalkit.charts.style import (
     BLUE,
     GREEN,
@@ -25,6 +34,7 @@ from evalkit.charts.style import (
     footnote,
     house_style,
     new_axes,
+    words_instead,
 )
 from evalkit.wording import listed
 
@@ -55,6 +65,8 @@ def equiplot(
     ------
     ValueError : there is no such study.
     """
+    if has_no_subgroups(frames, indicator, dimension):
+        return words_instead(ax, NO_SUBGROUPS)
     rows = _rows(frames, indicator, dimension)
     periods = sorted(rows["period"].unique())[-PERIODS:]
     rows = rows[rows["period"].isin(periods)]
@@ -114,6 +126,8 @@ def gap_panels(
     ------
     ValueError : there is no such study.
     """
+    if has_no_subgroups(frames, indicator, dimension):
+        return words_instead(ax, NO_SUBGROUPS)
     rows = _rows(frames, indicator, dimension)
     periods = sorted(rows["period"].unique())
     latest = rows[rows["period"].eq(periods[-1])]

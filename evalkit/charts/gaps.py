@@ -25,6 +25,7 @@ from evalkit.charts.style import (
     footnote,
     house_style,
     new_axes,
+    words_instead,
 )
 from evalkit.wording import interval, listed, number
 
@@ -35,6 +36,8 @@ TITLE_WIDTH = 66  # characters that fit above the axes
 TARGET_PAD = 18  # points: the target's label stands between title and axes
 NOT_SHOWN = "not shown, to protect small groups"
 NO_VALUE = "no value for this period"
+NO_SUBGROUPS = "No indicator in these data is split into subgroups with a reference, so no gap can be drawn."
+NO_PAIR = "No subgroup beside the reference is in these data, so no gap can be drawn."
 
 
 def gap_chart(
@@ -57,6 +60,8 @@ def gap_chart(
     ------
     ValueError : there is no such row.
     """
+    if has_no_subgroups(frames, indicator, dimension):
+        return words_instead(ax, NO_SUBGROUPS)
     chosen = choose_study(frames, indicator, dimension)
     every = frames["augment"]
     every = every[every["indicator"].eq(chosen["indicator"]) & every["dimension"].eq(chosen["dimension"])]
@@ -106,12 +111,16 @@ def gap_over_time(
     ------
     ValueError : there is no such gap.
     """
+    if has_no_subgroups(frames, indicator, dimension):
+        return words_instead(ax, NO_SUBGROUPS)
     chosen = choose_study(frames, indicator, dimension)
     gaps = frames["gaps"]
     gaps = gaps[gaps["indicator"].eq(chosen["indicator"]) & gaps["dimension"].eq(chosen["dimension"])]
     gaps = gaps[gaps["population"].eq(chosen["population"])]
     wanted = subgroup or str(chosen["told_subgroup"]) or _most_often_shown(gaps)
     rows = gaps[gaps["subgroup"].eq(wanted)].sort_values("period").reset_index(drop=True)
+    if rows.empty and not wanted:
+        return words_instead(ax, NO_PAIR)
     if rows.empty:
         raise ValueError(f"no gap of {wanted!r} in {chosen['indicator']} by {chosen['dimension']}")
     with house_style():
@@ -139,6 +148,13 @@ def gap_over_time(
         )
         _limit_and_label(axes, rows, place)
     return describe(axes, gap_in_words(rows))
+
+
+def has_no_subgroups(
+    frames: Mapping[str, pd.DataFrame], indicator: str | None, dimension: str | None
+) -> bool:
+    """Tell whether the result compares no subgroups at all, and no indicator or dimension was asked for."""
+    return indicator is None and dimension is None and frames["glance"].empty
 
 
 def choose_study(

@@ -19,6 +19,7 @@ from evalkit.charts.style import (
     footnote,
     house_style,
     new_axes,
+    words_instead,
 )
 from evalkit.wording import interval, number, percent
 
@@ -44,13 +45,9 @@ def performance_chart(frames: Mapping[str, pd.DataFrame], *, ax: Axes | None = N
     """
     measures = frames["measures"]
     shown = measures[measures["latest"]] if len(measures) else measures
+    if shown.empty:
+        return words_instead(ax, "No performance measure of a partner is on file.")
     with house_style():
-        if shown.empty:
-            axes = new_axes(ax, height=1.2)
-            axes.set_axis_off()
-            words = "No performance measure of a partner is on file."
-            axes.text(0.5, 0.5, words, ha="center", va="center", color=MUTED, transform=axes.transAxes)
-            return describe(axes, words)
         partners = shown["partner"].nunique()
         axes = new_axes(ax, height=ROW_HEIGHT * (len(shown) + 0.6 * partners) + FRAME_HEIGHT)
         y = -0.4

@@ -25,6 +25,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 WIDTH = 7.2  # inches: the text column of a printed page
 HEIGHT = 3.9  # inches
+WORDS_HEIGHT = 1.2  # inches; of a sentence in the place of a chart
 FOOTNOTE_POINTS = 7.5  # type size
 FOOTNOTE_CHARACTERS = 16  # of that size on an inch
 
@@ -72,6 +73,15 @@ def new_axes(ax: Axes | None = None, *, width: float = WIDTH, height: float = HE
         return ax
     with house_style():
         return Figure(figsize=(width, height)).add_subplot()
+
+
+def words_instead(ax: Axes | None, words: str) -> Axes:
+    """Say in one sentence why there is nothing to draw; the sentence is the alt text as well."""
+    with house_style():
+        axes = new_axes(ax, height=WORDS_HEIGHT)
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, words, ha="center", va="center", color=MUTED, transform=axes.transAxes)
+        return describe(axes, words)
 
 
 def describe(ax: Axes, alt: str) -> Axes:

@@ -11,7 +11,7 @@ from evalkit.its.case import Case, Plan, prepare
 from evalkit.its.engine import fit_members
 from evalkit.its.family import AUTOMATIC, Family
 from evalkit.its.fit import METHOD, TERMS, case_result, term_unit
-from evalkit.its.frames import augment_frame, design_record, glance_row
+from evalkit.its.frames import augment_frame, design_record, glance_row, seriesless_glance_row
 from evalkit.its.story import comparison_sentence
 from evalkit.its.timing import first_post_period
 from evalkit.its.window import Window
@@ -155,12 +155,12 @@ def _refused(table: IndicatorTable, site_id: str, indicator: str, reason: str) -
     try:
         series = table.series(indicator, site_id=site_id)
     except DataError:
-        augment, glance = pd.DataFrame(), {**identity, "label": declared.label, "refused": reason}
+        augment, glance = pd.DataFrame(), seriesless_glance_row(declared, site_id)
     else:
         window = Window.of(series)
         identity["population"] = series.population
         augment = augment_frame(series, window, None, None)
-        glance = glance_row(series, window, None, None) | {"refused": reason}
+        glance = glance_row(series, window, None, None)
     rows = [
         {"method": METHOD, **identity, "term": term, "unit": term_unit(declared, term), "note": reason}
         for term in TERMS
@@ -171,7 +171,7 @@ def _refused(table: IndicatorTable, site_id: str, indicator: str, reason: str) -
         title=declared.label,
         design={"interruption": {}},
         tidy=tidy_frame(rows),
-        glance=pd.DataFrame([glance]),
+        glance=pd.DataFrame([glance | {"refused": reason}]),
         augment=augment,
         narrative=(f"{declared.label}: no interrupted time series, because of this: {plain}.",),
     )

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evalkit.indicators import IndicatorSeries
+from evalkit.dictionary import TOTAL_DIMENSION, TOTAL_SUBGROUP, Indicator
+from evalkit.indicators import ALL_UNITS, IndicatorSeries
 from evalkit.its.case import Plan
 from evalkit.its.engine import NEAR_ONE, NEAR_ONE_SHARE, ArrayFit
 from evalkit.its.window import FEWEST_AFTER, FEWEST_BEFORE, Window
@@ -63,17 +64,11 @@ def glance_row(
     series: IndicatorSeries, window: Window, start: int | None, fit: ArrayFit | None, plan: Plan | None = None
 ) -> Row:
     """Sum up one fit; a refused one has its labels and NaN."""
-    indicator = series.indicator
     split = len(window.periods) if start is None else min(max(start, 0), len(window.periods))
     known_start = start is not None and 0 <= start < len(window.periods)
     return {
         **series_identity(series),
-        "label": indicator.label,
-        "short_label": indicator.short_label,
-        "unit": indicator.unit,
-        "difference_unit": indicator.difference_unit,
-        "favourable": indicator.favourable,
-        "frequency": series.frequency,
+        **_labels(series.indicator),
         "interruption": from_period(window.periods[split]) if known_start else "",
         "inference": fit.method if fit else "",
         "conf_level": fit.conf_level if fit else np.nan,
@@ -93,6 +88,41 @@ def glance_row(
         "denominator_high": _denominator(series, "max"),
         "sources": "; ".join(series.sources),
         "refused": "",
+    }
+
+
+def seriesless_glance_row(indicator: Indicator, site_id: str) -> Row:
+    """Sum up an indicator of which a site has no series: the columns of `glance_row`, with no number."""
+    return {
+        "indicator": indicator.id,
+        "site_id": site_id,
+        "unit_id": ALL_UNITS,
+        "population": "",
+        "dimension": TOTAL_DIMENSION,
+        "subgroup": TOTAL_SUBGROUP,
+        **_labels(indicator),
+        "interruption": "",
+        "inference": "",
+        "conf_level": np.nan,
+        **dict.fromkeys(("n_before", "n_after", "n_hidden", "n_censored"), 0.0),
+        "seasonal": False,
+        "phase_in": 0,
+        **dict.fromkeys(("df", "rho", "rho_low", "rho_high", "rho_near_one"), np.nan),
+        "rho_flagged": False,
+        **dict.fromkeys(("denominator_low", "denominator_high"), np.nan),
+        "sources": "",
+        "refused": "",
+    }
+
+
+def _labels(indicator: Indicator) -> Row:
+    return {
+        "label": indicator.label,
+        "short_label": indicator.short_label,
+        "unit": indicator.unit,
+        "difference_unit": indicator.difference_unit,
+        "favourable": indicator.favourable,
+        "frequency": indicator.frequency,
     }
 
 

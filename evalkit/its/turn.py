@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evalkit.dictionary import Indicator
 from evalkit.errors import DataError, DesignError
 from evalkit.indicators import ALL_UNITS, IndicatorSeries, IndicatorTable
 from evalkit.its.chance import chance_rows
 from evalkit.its.change import CASES, baseline_position, change_rows, target_rows
 from evalkit.its.collection import chosen_indicators, stacked
 from evalkit.its.forecast import Forecast, baseline_forecast, post_trend
-from evalkit.its.frames import glance_row, series_identity
+from evalkit.its.frames import glance_row, series_identity, seriesless_glance_row
 from evalkit.its.timing import first_post_period
 from evalkit.its.turn_story import endpoint_sentence, turn_paragraph
 from evalkit.its.verdict import CANNOT, VERDICTS, Reading, judge_both
@@ -101,7 +102,7 @@ def _one(table: IndicatorTable, site: Site, indicator: str, conf_level: float) -
         if not window.observed.any():
             raise DesignError(f"{window.name}: every period is hidden or missing; there is nothing to show")
     except (DataError, DesignError) as error:
-        return _nothing(declared.label, site.site_id, indicator, error.problems[0])
+        return _nothing(declared, site.site_id, error.problems[0])
     parts = _Parts()
     start = (
         window.position(first_post_period(site.start, series.frequency)) if site.start is not None else None
@@ -153,7 +154,8 @@ def _one(table: IndicatorTable, site: Site, indicator: str, conf_level: float) -
     return parts
 
 
-def _nothing(label: str, site_id: str, indicator: str, reason: str) -> _Parts:
+def _nothing(declared: Indicator, site_id: str, reason: str) -> _Parts:
+    label, indicator = declared.label, declared.id
     identity = {"indicator": indicator, "site_id": site_id, "unit_id": ALL_UNITS}
     row = {"method": METHOD, **identity, "dimension": "all", "subgroup": "All"}
     plain = reason.removeprefix(f"{site_id}, {indicator}: ").removeprefix(f"{site_id}, {indicator}, All: ")
@@ -162,7 +164,9 @@ def _nothing(label: str, site_id: str, indicator: str, reason: str) -> _Parts:
             row | {"term": "verdict", "note": CANNOT},
             row | {"term": "change_from_baseline", "note": reason},
         ],
-        glance={**identity, "label": label, "verdict": CANNOT, "verdict_because": reason, "refused": reason},
+        glance=seriesless_glance_row(declared, site_id)
+        | dict.fromkeys(("baseline", "target_period", "last_period", "endpoint"), "")
+        | {"verdict": CANNOT, "verdict_because": reason, "target": np.nan, "refused": reason},
         paragraph=f"{label}. Verdict: {CANNOT}, because of this: {plain}.",
     )
 

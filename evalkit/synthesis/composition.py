@@ -186,9 +186,12 @@ class CaseStudy:
 
     @property
     def groups(self) -> Picture | Prose:
-        """The groups of the leading indicator."""
-        drawn = set(self.results[GAPS].tidy["indicator"]) if GAPS in self.results else set()
-        lead = self._lead(lambda row: row["indicator"] in drawn)
+        """The groups of the first indicator that is split into any; nothing where the gaps' words say so."""
+        if GAPS in self.results and self.results[GAPS].augment.empty:
+            return prose(())
+        drawn = set(self.results[GAPS].augment["indicator"]) if GAPS in self.results else set()
+        shown = (row["indicator"] for row in self.rows if row["last_period"] and row["indicator"] in drawn)
+        lead = next(shown, None)
         return self._picture(GAPS, lead, "The latest rate of each group, with its 95% interval")
 
     @property

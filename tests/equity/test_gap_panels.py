@@ -77,6 +77,19 @@ def test_the_charts_are_found_by_name_and_fill_a_page_without_complaint(result, 
     assert not [warning for warning in recwarn if "constrained_layout" in str(warning.message)]
 
 
+@pytest.mark.parametrize("chart", ["", "over_time", "equiplot", "panels"])
+def test_data_of_totals_only_are_told_in_words_and_not_refused(table_of, maple, chart):
+    totals = [cell("All", 40, 80, dimension="all", period=year) for year in ("2017", "2018", "2019")]
+    result = equity_gaps(table_of(totals), maple, references={"race_ethnicity": "White"})
+    ax = result.plot(chart=chart)
+    assert texts(ax) == [alt_text(ax)]
+    assert "No indicator in these data is split into subgroups" in alt_text(ax)
+    assert not ax.lines
+    assert not ax.axison
+    with pytest.raises(ValueError, match="no gaps of kindergarten_ready"):
+        result.plot(chart=chart, indicator="kindergarten_ready")
+
+
 @pytest.mark.parametrize("chart", [equiplot, gap_panels])
 def test_what_is_not_there_is_refused_and_frames_are_unchanged(result, chart):
     frames = result.all_frames()

@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from evalkit.dictionary import Break, DataDictionary
 from evalkit.errors import DesignError
 from evalkit.indicators import IndicatorSeries, IndicatorTable
-from evalkit.its import fit_series, interrupted_time_series
+from evalkit.its import fit_series, interrupted_time_series, pooled_family
 from evalkit.its.timing import first_post_period
 from evalkit.results import TIDY_COLUMNS, Result, read_result, save_result
 
@@ -257,6 +257,19 @@ def test_mixed_populations_and_a_missing_start_are_notes(dictionary: DataDiction
         counted(years(HISTORY), dictionary), place(), indicators=["ela_proficient"]
     )
     assert "no rows" in absent.tidy["note"].iloc[0]
+
+
+def test_a_refused_series_has_every_column_of_a_fitted_one_so_that_the_network_can_be_compared(
+    dictionary: DataDictionary,
+) -> None:
+    fitted = interrupted_time_series(counted(years(HISTORY + RISE), dictionary), place())
+    schools = counted(years(HISTORY + RISE), dictionary).frame.assign(unit_id="0123")
+    table = IndicatorTable.from_frame(schools, dictionary=dictionary)
+    by_school = interrupted_time_series(table, place(), indicators=["graduation_rate"])
+    assert by_school.glance["refused"].str.contains("no rows").all()
+    assert list(by_school.glance.columns) == list(fitted.glance.columns)
+    results = {"place": {by_school.method: by_school}}
+    assert pooled_family(results)["place"][by_school.method] is by_school
 
 
 def test_an_empty_table_gives_an_empty_result(dictionary: DataDictionary) -> None:

@@ -234,6 +234,8 @@ def test_nothing_vanishes_where_there_is_no_row(dictionary: DataDictionary) -> N
     assert row(result, "verdict")["note"] == CANNOT
     assert "no rows" in row(result, "change_from_baseline")["note"]
     assert result.plot() is not None
+    told = turn_the_curve(counted(years(FLAT), dictionary), place())
+    assert set(result.glance.columns) == set(told.glance.columns)
 
 
 def test_the_table_is_not_changed(dictionary: DataDictionary) -> None:

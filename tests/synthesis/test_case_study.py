@@ -4,6 +4,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from evalkit.equity import equity_gaps
+from evalkit.indicators import IndicatorTable
 from evalkit.parameters import Network
 from evalkit.results import Result, tidy_frame
 from evalkit.sites import Partner, PublishedFigure, Site, Solution, Target
@@ -221,6 +223,24 @@ def test_every_part_can_be_shown_whatever_is_missing_and_none_claims_a_cause(com
 def test_a_chart_without_data_says_so(compose):
     assert "nothing to draw" in repr(compose({}).curve)
     assert "No theory of change" in repr(compose({}).theory)
+
+
+def test_groups_are_drawn_of_an_indicator_that_has_them_and_of_none_where_none_has(compose, dictionary, site):
+    cell = {"site_id": "alder", "population": "target_school", "period": "2024", "denominator": 90}
+    total = cell | {"indicator": "graduation_rate", "dimension": "all", "subgroup": "All", "numerator": 60}
+    split = cell | {"indicator": "chronic_absence", "dimension": "income"}
+    parts = [("low income", 40), ("not low income", 20)]
+    groups = [split | {"subgroup": name, "numerator": count} for name, count in parts]
+
+    def composed(rows):
+        table = IndicatorTable.from_frame(pd.DataFrame(rows), dictionary=dictionary)
+        gaps = equity_gaps(table, site, references={"income": "not low income"})
+        return compose({"turn_the_curve": curve(), "equity_gaps": gaps})
+
+    assert "Students who miss a tenth or more" in composed([total, *groups]).groups.alt
+    study = composed([total])
+    assert repr(study.groups) == ""
+    assert "No indicator of this site is split into subgroups" in repr(study.gaps_that_matter)
 
 
 def test_a_fictional_site_is_called_fictional_first(compose):
