@@ -219,6 +219,7 @@ def publish(
     """Make the pages from the notebooks that ran."""
     from evalkit.publish import check_formats
     from evalkit.runs.execute import run_plan
+    from evalkit.runs.lock import workspace_lock
     from evalkit.runs.network import plan_pages
     from evalkit.runs.pages import Publication
 
@@ -226,12 +227,13 @@ def publish(
     formats = check_formats(tuple(part.strip() for part in to.split(",") if part.strip()))
     publication = Publication(formats=formats, renderer=renderer)
     plan = plan_pages(home, _choose_network(home, network), audience=audience, data=data)
-    report = run_plan(plan, jobs=jobs, publication=publication)
-    _print_notes(report)
-    if report.stopped_by is not None:
-        raise typer.Exit(PROBLEM)
-    if _publish(home, plan, publication):
-        raise typer.Exit(PROBLEM)
+    with workspace_lock(plan.root):
+        report = run_plan(plan, jobs=jobs, publication=publication)
+        _print_notes(report)
+        if report.stopped_by is not None:
+            raise typer.Exit(SIGNAL_BASE + report.stopped_by)
+        if _publish(home, plan, publication):
+            raise typer.Exit(PROBLEM)
 
 
 @app.command()
@@ -291,53 +293,63 @@ def _run_and_publish(
     from evalkit.progress import progress_of
     from evalkit.runs.cluster import ClusterPool
     from evalkit.runs.execute import NOTEBOOK_TIME_LIMIT, run_plan
+    from evalkit.runs.lock import workspace_lock
     from evalkit.runs.network import plan_network, prepare_data
     from evalkit.runs.pages import Publication
     from evalkit.runs.published import standing_publication
 
     plan = plan_network(workspace, network, audience=audience, data=data, sites=sites, notebooks=notebooks)
-    prepare_data(workspace, plan)
-    publication = Publication()
-    standing = standing_publication(plan, publication)
-    pool = ClusterPool(plan, address=cluster, share=share, jobs=jobs, warm=warm) if cluster else None
-    with progress_of(plan) as tell:
-        report = run_plan(
-            plan,
-            jobs=jobs,
-            time_limit=time_limit or NOTEBOOK_TIME_LIMIT,
-            force=force,
-            warm=warm,
-            pool=pool,
-            publication=publication if standing is None else replace(publication, stands=True),
-            tell=tell,
-        )
-    _print_notes(report)
-    kept_back = False
-    try:
-        if (
-            standing is not None
-            and not report.removed
-            and all(row.status == "up to date" for row in report.rows)
+    with workspace_lock(workspace.root):
+        prepare_data(workspace, plan)
+        publication = Publication()
+        standing = standing_publication(plan, publication)
+        pool = ClusterPool(plan, address=cluster, share=share, jobs=jobs, warm=warm) if cluster else None
+        with progress_of(plan) as tell:
+            report = run_plan(
+                plan,
+                jobs=jobs,
+                time_limit=time_limit or NOTEBOOK_TIME_LIMIT,
+                force=force,
+                warm=warm,
+                pool=pool,
+                publication=publication if standing is None else replace(publication, stands=True),
+                tell=tell,
+            )
+        _print_notes(report)
+        kept_back = False
+        try:
+            if (
+                standing is not None
+                and not report.removed
+                and all(row.status == "up to date" for row in report.rows)
+            ):
+                _print_published(standing.problems, standing.index)
+            elif report.stopped_by is None and (
+            # where nothing ended well, what stands must not go on to show what no longer is
+            any(row.is_well for row in report.rows) or (plan.folder / "site").is_dir()
         ):
-            _print_published(standing.problems, standing.index)
-        elif report.stopped_by is None and any(row.is_well for row in report.rows):
-            kept_back = _publish(workspace, plan, publication)
-    finally:
-        _print_problems(report)
-    if report.stopped_by is not None:
-        raise typer.Exit(SIGNAL_BASE + report.stopped_by)
-    if report.problems or kept_back:
-        raise typer.Exit(PROBLEM)
+                kept_back = _publish(workspace, plan, publication)
+        finally:
+            _print_problems(report)
+        if report.stopped_by is not None:
+            raise typer.Exit(SIGNAL_BASE + report.stopped_by)
+        if report.problems or kept_back:
+            raise typer.Exit(PROBLEM)
 
 
 def _publish(workspace: "Workspace", plan: "Plan", publication: "Publication") -> bool:
     """Publish, and say whether a page was kept back because of what it shows."""
     from evalkit.runs.pages import publish_plan
+    from evalkit.runs.pool import Stopped, stop_at_once
     from evalkit.runs.published import note_publication
 
-    published = publish_plan(workspace, plan, publication)
-    if not published.kept_back:
-        note_publication(plan, publication, published.problems)
+    try:
+        with stop_at_once():
+            published = publish_plan(workspace, plan, publication)
+            if not published.kept_back:
+                note_publication(plan, publication, published.problems)
+    except Stopped as stopped:
+        raise typer.Exit(SIGNAL_BASE + stopped.number) from None
     _print_published(published.problems, published.index)
     return bool(published.kept_back)
 

@@ -1,8 +1,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -271,3 +273,58 @@ def test_a_run_that_nobody_can_read_goes_on_and_ends_with_its_own_code(small, en
     record = json.loads((small / "outputs/demo/public/birchwater/run/1_look.json").read_text())
     assert record["status"] == "failed"
     assert (small / "outputs/demo/public/runs.jsonl").is_file()
+
+
+PUBLISHES_FOR_EVER = """
+import sys, time
+import evalkit.publish
+from evalkit.cli import main
+from evalkit.publish.exchange import fresh_building
+
+def publish_network(workspace, *, network, audience, **choice):
+    with fresh_building(workspace.outputs(network, audience)) as building:
+        (building.folder / "page.html").write_text("not looked through yet")
+        print("building", flush=True)
+        time.sleep(60)
+
+evalkit.publish.publish_network = publish_network
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the signals of POSIX")
+def test_publishing_holds_the_workspace_and_leaves_nothing_when_it_is_stopped(small, capsys):
+    outputs = small / "outputs" / "demo" / "public"
+    outputs.mkdir(parents=True)
+    command = _command(small, "publish", "--network", "demo")
+    command[2] = PUBLISHES_FOR_EVER
+    environment = {**os.environ, "PYTHONPATH": str(HOME)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as publishing:
+        assert any(line == "building\n" for line in publishing.stdout)
+        assert main([*FAILING, "--workspace", str(small)]) == 1
+        assert f"another run is under way here (process {publishing.pid})" in capsys.readouterr().err
+        publishing.send_signal(signal.SIGTERM)
+        assert publishing.wait(30) == 128 + signal.SIGTERM
+    assert list(outputs.glob(".site*")) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+@pytest.mark.parametrize("ignored", [False, True], ids=["ssh closed", "nohup"])
+def test_a_closed_terminal_stops_a_run_in_good_order_unless_nohup_was_asked_for(small, ignored):
+    command = _command(small, *FAILING)
+    _write_notebook(
+        small / "notebooks" / "site" / "1_look.ipynb",
+        "import pathlib, time; pathlib.Path('begun').touch(); time.sleep(4)",
+        parameters='network = ""\naudience = ""\nsite_id = ""\ndata = ""',
+    )
+    environment = {**os.environ, "PYTHONPATH": str(HOME)}
+    shell = ["bash", "-c", ("trap '' HUP; " if ignored else "") + 'exec "$@"', "-", *command]
+    with subprocess.Popen(shell, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 60
+        while not (small / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGHUP)
+        running.communicate(timeout=60)
+    (line,) = (small / "outputs/demo/public/runs.jsonl").read_text().splitlines()
+    assert json.loads(line)["status"] == ("done" if ignored else "interrupted")
+    assert (running.returncode == 128 + signal.SIGHUP) is not ignored

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from evalkit.errors import RunError
@@ -14,16 +15,23 @@ except ImportError:  # Windows
 
 LOCK = ".lock"
 
+_held: ContextVar[frozenset[Path]] = ContextVar("_held", default=frozenset())
+
 
 @contextmanager
 def workspace_lock(root: Path) -> Iterator[None]:
     """Hold a workspace's `outputs/` for this process; the system lets go of it, however the process ends.
 
+    Who holds it may take it again, so that what follows a batch is done under the batch's lock.
+
     Raises
     ------
     RunError : another process holds it; the message names that process.
     """
-    folder = root / "outputs"
+    folder = root.resolve() / "outputs"
+    if folder in _held.get():
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+", encoding="utf-8") as file:
         if fcntl is not None:
@@ -39,4 +47,8 @@ def workspace_lock(root: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
-        yield
+        token = _held.set(_held.get() | {folder})
+        try:
+            yield
+        finally:
+            _held.reset(token)

@@ -19,6 +19,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import FrameType
 from typing import Protocol, Self
 
 import evalkit
@@ -329,19 +330,49 @@ def new_pool(*, jobs: int, warm: bool) -> Pool:
     return WarmPool(jobs=jobs) if warm else PlainPool(jobs=jobs)
 
 
+class Stopped(BaseException):
+    """A signal of this number asked the process to stop."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(number)
+
+
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in a list instead of being torn down by them."""
+    """Collect the signals that ask for a stop in a list instead of being torn down by them."""
     caught: list[int] = []
+    with _handled(lambda signum, frame: caught.append(signum)):
+        yield caught
+
+
+@contextmanager
+def stop_at_once() -> Iterator[None]:
+    """Raise Stopped at the first signal that asks for a stop; later ones do not disturb the cleaning up."""
+    caught: list[int] = []
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        caught.append(signum)
+        if len(caught) == 1:
+            raise Stopped(signum)
+
+    with _handled(stop):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have a handler for the signals that ask for a stop, as far as this thread may and nohup leaves them."""
     if threading.current_thread() is not threading.main_thread():
-        yield caught
+        yield
         return
-    before = {
-        number: signal.signal(number, lambda signum, frame: caught.append(signum))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows; sent when a terminal or ssh session is closed
+    if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
+        numbers.append(hangup)
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
-        yield caught
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
