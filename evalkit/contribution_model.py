@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from evalkit.dictionary import Id, PeriodText
 from evalkit.documents import Declared
 from evalkit.periods import period_text
+from evalkit.sources import DataPath
 
 DateText = Annotated[str, BeforeValidator(period_text)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -178,7 +179,7 @@ class ContributionModel(Declared):
     links: tuple[Link, ...] = ()
     hypotheses: tuple[Hypothesis, ...] = ()
     evidence: tuple[Evidence, ...] = ()
-    evidence_file: str = ""
+    evidence_file: DataPath = ""
     sources: tuple[EvidenceSource, ...] = ()
     reach: tuple[Reach, ...] = ()
     reach_together: tuple[JointReach, ...] = ()

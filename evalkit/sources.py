@@ -1,11 +1,25 @@
 """Where indicators come from: a file or folder, and how somebody's columns become ours."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from evalkit.dictionary import Id, PeriodText
 from evalkit.documents import Declared
+
+
+def _inside(path: str) -> str:
+    if Path(path).is_absolute() or any(part.startswith(".") for part in Path(path).parts):
+        raise ValueError(
+            f"{path!r} is outside the data folder, or hidden in it; put the file into the data folder and "
+            "name it as it stands there"
+        )
+    return path
+
+
+# Only files that stand in the data folder are looked at when evalkit tells whether a run is up to date.
+DataPath = Annotated[str, AfterValidator(_inside)]
 
 
 class WideColumns(Declared):
@@ -46,7 +60,7 @@ class Source(Declared):
     source_id: Id
     kind: Literal["simulation", "tidy", "edfacts_acgr"]
     label: str = ""
-    path: str = ""
+    path: DataPath = ""
     sheet: str | None = None
     mapping: ColumnMapping | None = None
     seed: int = 2026

@@ -73,6 +73,20 @@ def test_an_id_that_could_leave_its_folder_is_refused(network, bad):
     assert any("site_id" in problem for problem in problems(network))
 
 
+@pytest.mark.parametrize("path", ["../rows.csv", "sub/../../rows.csv", "/rows.csv", ".hidden/rows.csv"])
+def test_a_file_outside_the_data_folder_or_hidden_in_it_is_refused(network, path):
+    (network / "sites" / "oak.yml").write_text(
+        f"site_id: oak\nname: Oak\nsources:\n- {{source_id: rows, kind: tidy, path: {path}}}\n"
+        f"contribution:\n  question: Did it help?\n  evidence_file: {path}\n",
+        encoding="utf-8",
+    )
+    mend = "outside the data folder, or hidden in it; put the file into the data folder and name it as it"
+    assert problems(network) == (
+        f"oak.yml, line 4: `path`: '{path}' is {mend} stands there",
+        f"oak.yml, line 7: `evidence_file`: '{path}' is {mend} stands there",
+    )
+
+
 def test_every_page_and_folder_that_evalkit_makes_beside_the_sites_is_reserved():
     assert {"index", *ACROSS} == RESERVED_PAGES
     assert {"network", SITE} == RESERVED_FOLDERS

@@ -5,7 +5,8 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -98,7 +99,7 @@ def describe_inputs(plan: Plan, run: NotebookRun) -> dict[str, Any]:
         "notebook_sha256": hash_file(run.notebook),
         "parameters": dict(sorted(run.parameters.items())),
         "agreements": dict(sorted(run.terms.agreements.items())) if run.terms else {},
-        "inputs": {_name(path, plan.root): hash_file(path) for path in _input_files(plan, run)},
+        "inputs": hash_files(plan, _input_files(plan, run)),
         "evalkit_sha256": hash_evalkit(),
         "versions": library_versions(),
     }
@@ -253,11 +254,34 @@ def _input_files(plan: Plan, run: NotebookRun) -> list[Path]:
             for name in names
         ]
         declared |= {
-            path
-            for path in data.rglob("*")
-            if path.is_file() and not any(path.is_relative_to(other) for other in others)
+            path for path in data_files(plan) if not any(path.is_relative_to(other) for other in others)
         }
     return sorted(declared | _earlier_results(plan, run))
+
+
+def data_files(plan: Plan) -> list[Path]:
+    """Find every file of a plan's data folder, behind links too; none that is hidden or evalkit's own."""
+    data, outputs = _data_folder(plan).resolve(), (plan.root / "outputs").resolve()
+    own = set() if data.is_relative_to(outputs) else {outputs}
+    return sorted(_files_below(_data_folder(plan), apart=own))
+
+
+def _files_below(folder: Path, *, apart: Set[Path]) -> Iterator[Path]:
+    """Go through a folder and what it links to, but into none of `apart`, nor in a circle."""
+    real = folder.resolve()
+    if real in apart:
+        return
+    found: list[Path] = []
+    # what cannot be listed, or has just gone, no notebook can read either
+    with suppress(OSError):
+        found = list(folder.iterdir())
+    for path in found:
+        if path.name.startswith(".") or path.name.endswith(PARTIAL):
+            continue
+        if path.is_dir():
+            yield from _files_below(path, apart=apart | {real})
+        elif path.is_file():
+            yield path
 
 
 def _sealed(plan: Plan, described: Mapping[str, Any]) -> dict[str, Any]:
@@ -329,8 +353,17 @@ def _own_data_as_of(_files: Hashable, terms: Terms | None, site_id: str | None, 
     return own_data_sha256(terms, site_id, root=root)
 
 
+def hash_files(plan: Plan, paths: Iterable[Path]) -> dict[str, str]:
+    """Hash files by their name in the workspace; one that has just gone is left out."""
+    hashes = {_name(path, plan.root): _hash_if_there(path) for path in paths}
+    return {name: digest for name, digest in hashes.items() if digest}
+
+
 def _hash_if_there(path: Path) -> str:
-    return hash_file(path) if path.is_file() else ""
+    try:
+        return hash_file(path) if path.is_file() else ""
+    except FileNotFoundError:
+        return ""
 
 
 def _name(path: Path, root: Path) -> str:

@@ -17,7 +17,7 @@ from uuid import uuid4
 from evalkit.errors import RunError
 from evalkit.runs.kernels import Receipt, Status
 from evalkit.runs.plan import NotebookRun, Plan
-from evalkit.runs.record import PARTIAL, describe_inputs, hash_file
+from evalkit.runs.record import PARTIAL, data_files, describe_inputs, hash_file, hash_files
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 BLOBS = "blobs"
@@ -167,11 +167,8 @@ def needed_files(plan: Plan, run: NotebookRun) -> tuple[dict[str, str], dict[str
     network, and what a network notebook writes is compared with what the data withhold.
     """
     described = describe_inputs(plan, run)
-    data = plan.root / (plan.data or f"outputs/{plan.network_id}/data")
-    whole = [*(plan.root / "parameters" / plan.network_id).rglob("*.yml"), *data.rglob("*")]
-    files = {
-        Path(os.path.relpath(path, plan.root)).as_posix(): hash_file(path) for path in whole if path.is_file()
-    }
+    parameters = (plan.root / "parameters" / plan.network_id).rglob("*.yml")
+    files = hash_files(plan, [*parameters, *data_files(plan)])
     files |= {**described["inputs"], described["notebook"]: described["notebook_sha256"]}
     return files, {part: described[part] for part in ("evalkit_sha256", "versions")}
 

@@ -1,12 +1,15 @@
 import hashlib
 import hmac
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from evalkit.runs.plan import plan_runs
 from evalkit.runs.record import (
+    data_files,
     describe_inputs,
     library_versions,
     read_record,
@@ -211,3 +214,55 @@ def test_a_file_that_only_another_site_names_does_not_make_a_run_stale(plan):
     (data / "b" / "rows.csv").write_text("changed")
     assert run_state(plan, of_a).state == "done"
     assert run_state(plan, of_b)[1:] == ("stale", "outputs/demo/data/b/rows.csv changed")
+
+
+@pytest.fixture(name="linked")
+def _linked(plan):
+    """A data folder of its own, in which `sub` is a link to a folder elsewhere that links back."""
+    elsewhere = plan.root / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "rows.csv").write_text("abc")
+    data = plan.root / "data"
+    data.mkdir()
+    (data / "sub").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(data)
+    return plan_runs(plan.root, network_id="demo", site_ids=["a"], data=data)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only some may make links there")
+def test_a_changed_file_behind_a_link_in_the_data_folder_makes_a_run_stale(linked):
+    run = linked.runs[0]
+    _finish(linked, run)
+    assert [path.relative_to(linked.root).as_posix() for path in data_files(linked)] == ["data/sub/rows.csv"]
+    (linked.root / "elsewhere" / "rows.csv").write_text("changed")
+    assert run_state(linked, run)[1:] == ("stale", "data/sub/rows.csv changed")
+
+
+def test_what_evalkit_writes_and_what_is_hidden_is_no_data_of_a_workspace_that_is_its_own_data_folder(plan):
+    for name in (".git/index", ".lock", "rows.csv.partial"):
+        (plan.root / name).parent.mkdir(exist_ok=True)
+        (plan.root / name).write_text("abc")
+    plan = plan_runs(plan.root, network_id="demo", site_ids=["a"], data=plan.root)
+    for run in plan.runs:
+        _finish(plan, run, **{f"of_{run.name}": run.label})
+    assert {state.state for state in run_states(plan)} == {"done"}
+    (plan.root / "rows.csv").write_text("abc")
+    assert run_state(plan, plan.runs[0])[1:] == ("stale", "rows.csv is new")
+
+
+def test_a_file_that_goes_between_listing_and_hashing_is_as_if_it_had_never_been(plan, monkeypatch):
+    data = plan.root / "outputs/demo/data"
+    (data / "passing.csv").write_text("abc")
+    stat = Path.stat
+
+    def pass_away(path, **options):
+        found = stat(path, **options)
+        if path.name == "passing.csv" and sys._getframe(1).f_code.co_name == "hash_file":
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", pass_away)
+    inputs = describe_inputs(plan, plan.runs[0])["inputs"]
+    assert not (data / "passing.csv").exists()
+    assert "outputs/demo/data/table.csv" in inputs
+    assert "outputs/demo/data/passing.csv" not in inputs

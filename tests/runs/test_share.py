@@ -97,6 +97,17 @@ def test_a_run_needs_its_notebook_and_all_parameters_and_data_of_its_network(pla
     assert identity == {"evalkit_sha256": hash_evalkit(), "versions": library_versions()}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="only some may make links there")
+def test_a_file_behind_a_link_in_the_data_folder_travels_under_the_name_it_has_there(plan, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "rows.csv").write_bytes(b"content")
+    data = plan.root / "outputs" / "demo" / "data"
+    data.mkdir(parents=True)
+    (data / "sub").symlink_to(tmp_path / "elsewhere")
+    files, _ = needed_files(plan, plan.runs[0])
+    assert files["outputs/demo/data/sub/rows.csv"] == SHA256
+
+
 def test_what_differs_between_two_machines_is_named():
     one = {"evalkit_sha256": "a", "versions": {"python": "3.11.7", "numpy": "2.1"}}
     assert differences(one, one) == []
