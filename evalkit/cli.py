@@ -26,12 +26,28 @@ PROBLEM = 1
 KERNELS = ("warm", "plain")
 SIGNAL_BASE = 128  # a shell's convention for a command that a signal ended
 
+LONGEST_TIME_LIMIT = 7 * 24 * 3600  # seconds; timers of the operating system overflow after some weeks
+
 app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
     no_args_is_help=True,
 )
+
+
+def _read_folder(text: str) -> Path:
+    if not text:
+        raise typer.BadParameter("it is empty (a variable that is not set?); name a folder, or leave it out")
+    return Path(text)
+
+
+def _check_limit(seconds: float | None) -> float | None:
+    # put this way round, it refuses what is no number too
+    if seconds is not None and not 1 <= seconds <= LONGEST_TIME_LIMIT:
+        raise typer.BadParameter(f"{seconds:g}; use 1 to {LONGEST_TIME_LIMIT} seconds, which is a week")
+    return seconds
+
 
 NetworkOption = Annotated[
     str | None,
@@ -49,10 +65,18 @@ NotebookOption = Annotated[
 AudienceOption = Annotated[str, typer.Option("--audience", help="internal, partners or public.")]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Folder of data files, if not outputs/<network>/data."),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        parser=_read_folder,
+        help="Folder of data files, if not outputs/<network>/data.",
+    ),
 ]
 WorkspaceOption = Annotated[
-    Path | None, typer.Option("--workspace", metavar="DIR", help="The workspace, if not here or above.")
+    Path | None,
+    typer.Option(
+        "--workspace", metavar="DIR", parser=_read_folder, help="The workspace, if not here or above."
+    ),
 ]
 JobsOption = Annotated[
     int | None,
@@ -60,7 +84,12 @@ JobsOption = Annotated[
 ]
 LimitOption = Annotated[
     float | None,
-    typer.Option("--time-limit", min=1, metavar="SECONDS", help="For each notebook; 600 by default."),
+    typer.Option(
+        "--time-limit",
+        metavar="SECONDS",
+        callback=_check_limit,
+        help="For each notebook; 600 by default.",
+    ),
 ]
 KernelOption = Annotated[
     str,

@@ -271,6 +271,23 @@ def test_an_unknown_kind_of_kernel_is_refused_before_anything_starts(root, capsy
     assert not (root / "outputs").exists()
 
 
+@pytest.mark.parametrize("limit", ["2.1e6", "inf", "nan", "0", "604801"])
+def test_a_time_limit_that_no_timer_can_hold_is_refused(root, capsys, limit):
+    assert main(["run", "--time-limit", limit, "--workspace", str(root)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{float(limit):g}; use 1 to 604800 seconds, which is a week" in said
+
+
+@pytest.mark.parametrize("verb", ["run", "check", "status", "publish"])
+@pytest.mark.parametrize("option", ["--data", "--workspace"])
+def test_a_folder_that_is_told_empty_is_refused(root, capsys, verb, option):
+    choice = {"--workspace": str(root), option: ""}
+    assert main([verb, *(word for pair in choice.items() for word in pair)]) == 2
+    said = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert f"Invalid value for {option}: it is empty (a variable that is not set?)" in said.replace("'", "")
+    assert not (root / "outputs").exists()
+
+
 @pytest.mark.parametrize(("kind", "warm"), [("warm", True), ("plain", False)])
 def test_the_kind_of_kernel_that_is_asked_for_is_taken(root, monkeypatch, kind, warm):
     asked = []
