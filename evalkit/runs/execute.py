@@ -234,6 +234,9 @@ class _Batch:
 
     def _begin_network(self) -> None:
         if self.plan.chains and not any(site_is_there(self.plan, site_id) for site_id in self.plan.site_ids):
+            for run in self.plan.network_runs:
+                withdraw(self.plan, run)
+                run.failed.unlink(missing_ok=True)
             self.leave(self.plan.network_runs, "no site has a finished notebook")
         elif self.plan.network_runs:
             self._advance(deque(self.plan.network_runs))

@@ -1,11 +1,12 @@
-"""What stands of a site that an audience may no longer see is taken away before anything runs."""
+"""What stands of a site that an audience may no longer see, or of a notebook that is gone, is taken away."""
 
 import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from evalkit.runs.plan import IDENTIFIER, NOTEBOOK_NAME, Plan
+from evalkit.runs.plan import IDENTIFIER, NOTEBOOK_NAME, NotebookRun, Plan
+from evalkit.runs.record import read_record, withdraw
 from evalkit.sites import RESERVED_FOLDERS
 
 # What runs leave in a folder of their own; the records last, so that a removal that is cut short goes on.
@@ -36,8 +37,9 @@ def remove_withdrawn(plan: Plan) -> tuple[str, ...]:
     A sentence for each site; none where there is nothing to remove, and then nothing is.
     """
     gone = withdrawn_folders(plan.folder, plan.site_ids)
+    orphans = _remove_orphans(plan)
     if not gone:
-        return ()
+        return orphans
     from evalkit.publish.exchange import BUILDING, PREVIOUS, SITE
     from evalkit.publish.kept import INDEX, PREPARED
     from evalkit.runs.published import NOTE
@@ -49,10 +51,35 @@ def remove_withdrawn(plan: Plan) -> tuple[str, ...]:
     for folder in (plan.folder / "network", *gone):
         if _is_of_runs(folder):
             _clear(folder)
-    return tuple(
+    return orphans + tuple(
         f"{path.name}: not shown to the audience {plan.audience}, or no longer in the network; removed what "
         f"runs had made in {path.relative_to(plan.root).as_posix()}, and the pages and results across sites"
         for path in gone
+    )
+
+
+def _remove_orphans(plan: Plan) -> tuple[str, ...]:
+    """Remove what was made by a notebook that the workspace no longer has, so that nothing rests on it.
+
+    Returns
+    -------
+    A sentence for each such notebook.
+    """
+    removed: dict[str, int] = {}
+    for folder, kind in (*((site_id, "site") for site_id in plan.site_ids), ("network", "network")):
+        for path in sorted((plan.folder / folder / "run").glob("*.json")):
+            source = plan.root / "notebooks" / kind / f"{path.stem}.ipynb"
+            output = plan.folder / folder / "notebooks" / source.name
+            run = NotebookRun(name=path.stem, notebook=source, output=output, parameters={}, site_id=folder)
+            if NOTEBOOK_NAME.fullmatch(path.stem) and not source.exists() and read_record(run) is not None:
+                withdraw(plan, run)
+                run.failed.unlink(missing_ok=True)
+                where = source.relative_to(plan.root).as_posix()
+                removed[where] = removed.get(where, 0) + 1
+    return tuple(
+        f"{where}: no longer in the workspace; removed what it had made of {count} "
+        f"{'folder' if count == 1 else 'folders'}"
+        for where, count in removed.items()
     )
 
 

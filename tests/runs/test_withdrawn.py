@@ -263,3 +263,45 @@ def test_a_network_opens_with_the_sites_only_that_the_audience_may_see(root, war
     (root / "parameters" / "little" / "sites" / "elm.yml").write_text(site_file("elm", "audiences: []\n"))
     with pytest.raises(ParameterError, match="little: no site is shown to the audience public; add it"):
         open_network(network="little", workspace=str(root))
+
+
+def test_what_a_notebook_has_made_goes_with_the_notebook(root, warm_pool, write_notebook):
+    made = write_notebook(
+        root / "notebooks" / "site" / "2_quince.ipynb",
+        SAVES.replace("turn_the_curve", "quince"),
+        parameters=NAMES + '\nsite_id = ""\ndata = ""',
+    )
+    assert run_plan(plan_of(root), pool=warm_pool).problems == ()
+    assert len(files_that_name(root, "quince")) > 0
+    made.unlink()
+    report = run_plan(plan_of(root), pool=warm_pool)
+    assert report.removed == (
+        "notebooks/site/2_quince.ipynb: no longer in the workspace; removed what it had made of 2 folders",
+    )
+    assert files_that_name(root, "quince") == []
+    assert [row.status for row in report.rows] == ["up to date", "up to date", "done"]
+    assert run_plan(plan_of(root), pool=warm_pool).removed == ()
+
+
+def test_where_no_site_ends_well_the_website_says_so_and_shows_nothing_older(
+    root, write_notebook, monkeypatch
+):
+    monkeypatch.chdir(root)
+    asked = ["run", "--network", "little", "--data", "data", "--jobs", "2"]
+    assert main(asked) == 0
+    site = root / "outputs" / "little" / "public" / "site"
+    assert {path.name for path in site.glob("*.html")} == {
+        "index.html",
+        "comparison.html",
+        "elm.html",
+        "oak.html",
+    }
+    write_notebook(
+        root / "notebooks" / "site" / "6_case_study.ipynb",
+        "1 / 0",
+        parameters=NAMES + '\nsite_id = ""\ndata = ""',
+    )
+    assert main(asked) == 1
+    assert [path.name for path in site.iterdir()] == ["index.html"]
+    assert (site / "index.html").read_text().count("Not published: run failed") == 2
+    assert not list((root / "outputs" / "little" / "public" / "network").rglob("*.csv"))
