@@ -13,22 +13,22 @@ from typing import Any, Literal, NamedTuple
 
 import evalkit
 from evalkit.errors import EvalkitError
-from evalkit.runs.plan import NotebookRun, Plan, Terms
+from evalkit.runs.plan import NOTEBOOK_NAME, NotebookRun, Plan, Terms
 from evalkit.runs.seal import seal
 
 LIBRARIES = ("matplotlib", "numpy", "pandas", "papermill", "scipy", "seaborn", "statsmodels")
 PARTIAL = ".partial"
 RECORDED = {
-    "notebook_sha256",
-    "parameters",
-    "agreements",
-    "inputs",
-    "data_sha256",
-    "evalkit_sha256",
-    "versions",
-    "status",
-    "error",
-    "outputs",
+    "notebook_sha256": str,
+    "parameters": dict,
+    "agreements": dict,
+    "inputs": dict,
+    "data_sha256": str,
+    "evalkit_sha256": str,
+    "versions": dict,
+    "status": str,
+    "error": str,
+    "outputs": dict,
 }
 
 OTHERS_CHANGED = "data files changed, but not what they hold of this site"
@@ -178,8 +178,7 @@ def withdraw(plan: Plan, run: NotebookRun) -> None:
 
 def site_is_there(plan: Plan, site_id: str) -> bool:
     """Tell whether any notebook of a site has ended well."""
-    records = (plan.folder / site_id / "run").glob("*.json")
-    return any((record := _read(path)) and record["status"] == "done" for path in records)
+    return any(record["status"] == "done" for record in _records(plan.folder / site_id).values())
 
 
 def result_files(run: NotebookRun) -> dict[Path, int]:
@@ -302,25 +301,37 @@ def _earlier_results(plan: Plan, run: NotebookRun) -> set[Path]:
     """Find the results of earlier runs in the same folder; for a network run those of every site too."""
     number = int(run.name.partition("_")[0])
     records = [
-        path for path in (run.folder / "run").glob("*.json") if int(path.stem.partition("_")[0]) < number
+        record for name, record in _records(run.folder).items() if int(name.partition("_")[0]) < number
     ]
     if run.site_id is None:
         records += [
-            path for site_id in plan.site_ids for path in (plan.folder / site_id / "run").glob("*.json")
+            record for site_id in plan.site_ids for record in _records(plan.folder / site_id).values()
         ]
-    names = {name for path in records if (record := _read(path)) for name in record["outputs"]}
+    names = {name for record in records for name in record["outputs"]}
     return {
         plan.root / name for name in names if not name.endswith(".ipynb") and (plan.root / name).is_file()
     }
 
 
+def _records(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read the records of a site or the network by the notebook's name; no other file there counts."""
+    paths = (path for path in (folder / "run").glob("*.json") if NOTEBOOK_NAME.fullmatch(path.stem))
+    return {path.stem: record for path in sorted(paths) if (record := _read(path)) is not None}
+
+
 def _read(path: Path) -> dict[str, Any] | None:
-    """Read a record; a torn one, or one of another version, is none."""
+    """Read a record; a torn one, or one of another version or shape, is none."""
     try:
         record: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and record.keys() >= RECORDED else None
+    if not isinstance(record, dict) or any(
+        not isinstance(record.get(key), RECORDED[key]) for key in RECORDED
+    ):
+        return None
+    texts = (*record["parameters"].values(), *record["inputs"].values(), *record["outputs"].values())
+    whole = record["status"] in ("done", "failed") and all(isinstance(text, str) for text in texts)
+    return record if whole else None
 
 
 def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:

@@ -202,6 +202,32 @@ def test_a_record_that_is_torn_or_of_another_version_is_not_believed(plan, conte
     assert describe_inputs(plan, plan.network_runs[0])["inputs"]
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("outputs", ["a"]), ("outputs", {"a": 1}), ("inputs", None), ("parameters", "a"), ("status", "fine")],
+)
+def test_a_record_of_another_shape_is_not_believed(plan, part, value):
+    run = plan.runs[0]
+    _finish(plan, run, curve="x")
+    path = record_path(run)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {part: value}))
+    assert run_state(plan, run).state == "never run"
+    assert not site_is_there(plan, "a")
+    withdraw(plan, run)
+    assert describe_inputs(plan, plan.network_runs[0])["inputs"]
+
+
+@pytest.mark.parametrize("name", ["backup", "._1_first", "1_first copy", "one_first"])
+def test_a_stray_file_beside_the_records_counts_for_nothing(plan, name):
+    first, second = plan.chains[0]
+    _finish(plan, first)
+    _finish(plan, second)
+    record_path(first).rename(record_path(first).with_name(f"{name}.json"))
+    assert [state.state for state in run_states(plan)][:2] == ["never run", "done"]
+    withdraw(plan, second)
+    assert not site_is_there(plan, "a")
+
+
 def test_a_file_that_only_another_site_names_does_not_make_a_run_stale(plan):
     data = plan.root / "outputs/demo/data"
     (data / "b").mkdir()
