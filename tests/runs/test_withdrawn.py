@@ -267,7 +267,7 @@ def test_a_network_opens_with_the_sites_only_that_the_audience_may_see(root, war
 
 def test_what_a_notebook_has_made_goes_with_the_notebook(root, warm_pool, write_notebook):
     made = write_notebook(
-        root / "notebooks" / "site" / "2_quince.ipynb",
+        root / "notebooks" / "site" / "7_quince.ipynb",
         SAVES.replace("turn_the_curve", "quince"),
         parameters=NAMES + '\nsite_id = ""\ndata = ""',
     )
@@ -276,7 +276,7 @@ def test_what_a_notebook_has_made_goes_with_the_notebook(root, warm_pool, write_
     made.unlink()
     report = run_plan(plan_of(root), pool=warm_pool)
     assert report.removed == (
-        "notebooks/site/2_quince.ipynb: no longer in the workspace; removed what it had made of 2 folders",
+        "notebooks/site/7_quince.ipynb: no longer in the workspace; removed what it had made of 2 folders",
     )
     assert files_that_name(root, "quince") == []
     assert [row.status for row in report.rows] == ["up to date", "up to date", "done"]
