@@ -261,7 +261,9 @@ def publish(
         _print_notes(report)
         if report.stopped_by is not None:
             raise typer.Exit(SIGNAL_BASE + report.stopped_by)
-        if _publish(home, plan, publication):
+        kept_back = _publish(home, plan, publication)
+        _print_stale(home, plan, report)
+        if kept_back:
             raise typer.Exit(PROBLEM)
 
 
@@ -353,11 +355,13 @@ def _run_and_publish(
                 and all(row.status == "up to date" for row in report.rows)
             ):
                 _print_published(standing.problems, standing.index)
+                _print_stale(workspace, plan, report)
             elif report.stopped_by is None and (
-            # where nothing ended well, what stands must not go on to show what no longer is
-            any(row.is_well for row in report.rows) or (plan.folder / "site").is_dir()
-        ):
+                # where nothing ended well, what stands must not go on to show what no longer is
+                any(row.is_well for row in report.rows) or (plan.folder / "site").is_dir()
+            ):
                 kept_back = _publish(workspace, plan, publication)
+                _print_stale(workspace, plan, report)
         finally:
             _print_problems(report)
         if report.stopped_by is not None:
@@ -385,6 +389,22 @@ def _publish(workspace: "Workspace", plan: "Plan", publication: "Publication") -
 
 def _print_published(problems: Sequence[str], index: Path) -> None:
     print(*(f"note: {problem}" for problem in problems), f"The site is at {index}", sep="\n")
+
+
+def _print_stale(workspace: "Workspace", plan: "Plan", report: "RunReport") -> None:
+    """Say of which notebooks the pages show an earlier state; those that have just run show today's."""
+    from evalkit.runs.network import plan_network
+    from evalkit.runs.record import run_state
+
+    data = workspace.root / plan.data if plan.data else None
+    whole = plan_network(workspace, plan.network_id, audience=plan.audience, data=data)
+    fresh = {run for run, row in zip(plan.runs, report.rows, strict=True) if row.is_well}
+    for run in whole.runs:
+        state = run_state(whole, run) if run not in fresh else None
+        if state is not None and state.state == "stale":
+            print(
+                f"note: {run.label}: {state.reason} since; its page shows an earlier state; run `evalkit run`"
+            )
 
 
 def _print_notes(report: "RunReport") -> None:

@@ -328,3 +328,25 @@ def test_a_closed_terminal_stops_a_run_in_good_order_unless_nohup_was_asked_for(
     (line,) = (small / "outputs/demo/public/runs.jsonl").read_text().splitlines()
     assert json.loads(line)["status"] == ("done" if ignored else "interrupted")
     assert (running.returncode == 128 + signal.SIGHUP) is not ignored
+
+
+def test_a_page_that_shows_an_earlier_state_is_named_whatever_has_been_run(small, published, capsys):
+    names = 'network = ""\naudience = ""\nsite_id = ""\ndata = ""'
+    for name in ("1_look", "2_tell"):
+        _write_notebook(small / "notebooks" / "site" / f"{name}.ipynb", "1", parameters=names)
+    where = ["--network", "demo", "--workspace", str(small)]
+    chosen = ["run", "--site", "alder-park", "--kernel", "plain", *where]
+    assert main(chosen) == 0
+    assert "earlier state" not in capsys.readouterr().out
+    for name in ("1_look", "2_tell"):
+        _write_notebook(small / "notebooks" / "site" / f"{name}.ipynb", "2", parameters=names)
+    note = (
+        "note: alder-park/2_tell: the notebook changed since; its page shows an earlier state; "
+        "run `evalkit run`\n"
+    )
+    assert main([*chosen, "--notebook", "1_look"]) == 0
+    said = capsys.readouterr().out
+    assert note in said
+    assert said.count("earlier state") == 1
+    assert main(["publish", *where]) == 0
+    assert note in capsys.readouterr().out

@@ -248,8 +248,12 @@ def _read(folder: Path, notebook: str, name: str) -> Page:
         raise PublishError(
             f"{folder.name}/{notebook}: its run failed{error}; open {failed.name} to see where"
         )
-    page = read_page(folder / "notebooks" / f"{notebook}.ipynb", name=name)
-    return dataclasses.replace(page, estimates=_estimates(folder, run.get("outputs", {})))
+    path = folder / "notebooks" / f"{notebook}.ipynb"
+    outputs = run.get("outputs", {})
+    saved = next((sha256 for output, sha256 in outputs.items() if Path(output).name == path.name), "")
+    if saved and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != saved:
+        raise PublishError(f"{folder.name}/{path.name}: is not what its run saved; run it again")
+    return dataclasses.replace(read_page(path, name=name), estimates=_estimates(folder, outputs))
 
 
 def _refuse_strangers(folder: Path, notebook: str, declared: Network) -> None:
@@ -285,7 +289,15 @@ def _estimates(folder: Path, outputs: Mapping[str, str]) -> str:
 
 
 def _reason(folder: Path) -> str:
-    """Say why a site has no case study: it was never run, or its run failed."""
+    """Say why a site has no case study: a run of it failed, its page cannot be shown, or it was never run."""
+    ended = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")).get("status")
+        for path in (folder / "run").glob("*.json")
+    }
+    if "failed" in ended.values() or any((folder / "notebooks").glob("*.failed.ipynb")):
+        return "run failed"
+    if ended.get(CASE_STUDY) == "done":
+        return "the page could not be made"
     return "run failed" if _has_traces(folder, CASE_STUDY) else "not run yet"
 
 

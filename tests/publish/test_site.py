@@ -63,6 +63,15 @@ def test_a_site_that_was_never_run_says_so(workspace):
     assert "Not published: not run yet" in row_of(publish(workspace).index, "Cedar Flats").get_text()
 
 
+def test_a_site_whose_first_notebook_failed_did_not_go_without_a_run(workspace):
+    folder = workspace.outputs("demo", "public") / "cedar-flats"
+    (folder / "notebooks" / "6_case_study.failed.ipynb").unlink()
+    (folder / "run").mkdir()
+    record = {"status": "failed", "error": "ValueError in cell 3", "outputs": {}}
+    (folder / "run" / "1_data_quality.json").write_text(json.dumps(record))
+    assert "Not published: run failed" in row_of(publish(workspace).index, "Cedar Flats").get_text()
+
+
 @pytest.mark.parametrize("fault", ["failed notebook", "run record", "error output"])
 def test_nothing_of_an_earlier_run_is_shown_for_a_site_that_failed_since(workspace, fault):
     before = publish(workspace)
@@ -149,6 +158,22 @@ def test_a_table_that_is_not_what_its_run_saved_is_not_published(workspace, faul
     assert not [*report.index.parent.glob("*.csv"), *report.index.parent.glob("alder-park-2*")]
     problem = "alder-park/turn_the_curve.tidy.csv: is not what its run saved; run it again"
     assert problem in report.problems
+
+
+def test_an_executed_notebook_that_somebody_changed_is_not_published(workspace):
+    record_run(workspace)
+    folder = workspace.outputs("demo", "public") / "alder-park"
+    path, record = folder / "notebooks" / "2_turn_the_curve.ipynb", folder / "run" / "2_turn_the_curve.json"
+    run = json.loads(record.read_text(encoding="utf-8"))
+    name = f"outputs/demo/public/alder-park/notebooks/{path.name}"
+    run["outputs"][name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    record.write_text(json.dumps(run), encoding="utf-8")
+    problem = "alder-park/2_turn_the_curve.ipynb: is not what its run saved; run it again"
+    assert problem not in publish(workspace).problems
+    path.write_text(path.read_text(encoding="utf-8").replace("Every year.", "Every day."), encoding="utf-8")
+    report = publish(workspace)
+    assert problem in report.problems
+    assert not [*report.index.parent.glob("alder-park-2*")]
 
 
 def test_only_the_formats_asked_for_are_made(workspace):
