@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -79,19 +80,21 @@ def worker_environment(scratch: Path) -> dict[str, str]:
 
     Parameters
     ----------
-    scratch : a folder for the kernels' connection files and the like
+    scratch : a folder for the kernels' connection files and whatever is temporary
     """
     return {
         **KERNEL_ENVIRONMENT,
         SCRATCH_VARIABLE: str(scratch),
         CACHE_VARIABLE: str(scratch),
         "IPYTHONDIR": str(scratch / "ipython"),
+        "TMPDIR": str(scratch),  # so that what a process leaves there goes with the batch, however it ends
     }
 
 
 def start_worker(scratch: Path) -> None:
     """Make this process fit to run notebooks in kernels of their own, for as long as its parent lives."""
     os.environ.update(worker_environment(scratch))
+    tempfile.tempdir = None  # looked up anew
     become_worker()
     threading.Thread(target=_follow_parent, args=(scratch,), daemon=True).start()
 
@@ -261,6 +264,7 @@ def _one_line(text: str) -> str:
 def _to_text(notebook: Any, run: NotebookRun, *, status: Status, error: str) -> str:
     """Lay out an executed notebook so that the same run gives the same bytes: no clock, path or random id."""
     import nbformat
+    from jupyter_client.jsonutil import json_clean
     from papermill.execute import ERROR_MARKER_TAG
 
     notebook.cells = [
@@ -279,7 +283,13 @@ def _to_text(notebook: Any, run: NotebookRun, *, status: Status, error: str) -> 
         "parameters": dict(run.parameters),
         "status": status,
     }
-    text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    text: str
+    try:
+        text = nbformat.writes(notebook, allow_nan=False)  # type: ignore[no-untyped-call]
+    except ValueError:
+        # the source's metadata hold a NaN, which only Python reads as JSON; text of it, as kernels make
+        clean = nbformat.from_dict(json_clean(notebook))  # type: ignore[no-untyped-call]
+        text = nbformat.writes(clean, allow_nan=False)  # type: ignore[no-untyped-call]
     return text + "\n"
 
 

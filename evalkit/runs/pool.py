@@ -210,10 +210,12 @@ class WarmPool:
         """Start the server unless it runs; return a folder that goes when the processes go."""
         with self.lock:
             if self.server is None and self.plain is None:
+                self.scratch = Path(tempfile.mkdtemp(prefix="evalkit-"))
                 try:
                     self._start()
                 except (OSError, EOFError, ImportError, TimeoutError) as trouble:
                     self._end_server()
+                    shutil.rmtree(self.scratch, ignore_errors=True)
                     reason = str(trouble) or type(trouble).__name__
                     self.note = f"no warm start ({reason}); each notebook has a kernel"
                     self.plain = PlainPool(jobs=self.jobs).__enter__()
@@ -237,7 +239,6 @@ class WarmPool:
     def _start(self) -> None:
         if sys.platform != "linux":
             raise OSError("a fork is safe on Linux only")
-        self.scratch = Path(tempfile.mkdtemp(prefix="evalkit-"))
         self.connection, there = Pipe()
         # at the end of the path, where it finds an evalkit that is not installed and shadows nothing
         home = str(Path(evalkit.__file__).parents[1])

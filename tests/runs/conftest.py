@@ -1,6 +1,7 @@
 """Tiny notebooks that need no evalkit inside, and one warm server for all tests that need none of its own."""
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -76,13 +77,13 @@ def _is_gone_fixture():
 
 @pytest.fixture(name="processes_of", scope="session")
 def _processes_of():
-    """Find the processes whose environment names a folder as the one for temporary files."""
+    """Find the processes whose environment names a folder, or one in it, as that for temporary files."""
 
     def find(folder):
         found = []
         for place in Path("/proc").glob("[0-9]*/environ"):
             try:
-                if f"TMPDIR={folder}\0".encode() in place.read_bytes():
+                if re.search(rf"(^|\0)TMPDIR={re.escape(str(folder))}[/\0]".encode(), place.read_bytes()):
                     found.append(int(place.parent.name))
             except OSError:
                 continue
