@@ -16,6 +16,7 @@ HOME = HERE / ".venv"
 BIN = HOME / ("Scripts" if os.name == "nt" else "bin")
 LOCK = HERE / "requirements" / "dev.txt"
 STAMP = HOME / "evalkit-installed"
+INTERRUPTED = 130  # a shell's code for Ctrl-C
 
 EVERYDAY = ["pytest", "-m", "not slow", "-n", "auto", "--dist", "loadfile"]
 TARGETS: dict[str, list[list[str]]] = {
@@ -39,14 +40,27 @@ def main(arguments: list[str]) -> int:
     if unknown or not arguments:
         print(f"usage: python3 make.py [{' | '.join(TARGETS)}]", file=sys.stderr)
         return 2
-    set_up()
+    try:
+        set_up()
+    except KeyboardInterrupt:
+        return INTERRUPTED
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
     for name in arguments:
         for command in TARGETS[name]:
-            code = subprocess.run([str(BIN / command[0]), *command[1:]], cwd=HERE, env=environment).returncode
+            code = run_to_its_end([str(BIN / command[0]), *command[1:]], environment)
             if code:
                 return code
     return 0
+
+
+def run_to_its_end(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command; at Ctrl-C, which it hears too, wait until it has saved what it has."""
+    with subprocess.Popen(command, cwd=HERE, env=environment) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 def set_up() -> None:

@@ -147,11 +147,13 @@ def demo(jobs: JobsOption = None, force: ForceOption = False, workspace: Workspa
 
 
 @app.command()
-def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")]) -> None:
+def init(directory: Annotated[str, typer.Argument(metavar="DIR", help="A new or empty folder.")]) -> None:
     """Make a workspace of your own."""
     from evalkit.workspace import init_workspace
 
-    made = init_workspace(directory)
+    if not directory.strip():
+        raise typer.BadParameter("it is empty; name a new folder, or . for this one", param_hint="DIR")
+    made = init_workspace(Path(directory))
     print(f"A workspace is in {made.root}. Go there and try `evalkit demo`.")
 
 
@@ -288,7 +290,12 @@ def lab(
     command += [] if browser else ["--no-browser"]
     # a container's only user is often root, which Jupyter refuses unless told
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    raise typer.Exit(subprocess.run(command, cwd=root, check=False).returncode)
+    with subprocess.Popen(command, cwd=root) as jupyter:
+        while True:
+            try:
+                raise typer.Exit(jupyter.wait())
+            except KeyboardInterrupt:
+                continue  # Jupyter has heard it too, and asks or ends
 
 
 def _open(folder: Path | None) -> "Workspace":

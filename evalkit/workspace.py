@@ -12,6 +12,7 @@ from evalkit.errors import ParameterError
 from evalkit.parameters import Network, read_network
 
 PARTS = ("data_dictionary", "notebooks", "parameters")
+PARTIAL = ".partial"  # what a killed `evalkit init` was making; the next one begins anew
 
 
 @dataclass(frozen=True)
@@ -96,20 +97,23 @@ def find_workspace(start: Path | str | None = None) -> Workspace:
 def init_workspace(directory: Path) -> Workspace:
     """Make a workspace with the data dictionary, the notebooks and the demonstration's parameters.
 
+    The parts are moved into a folder that is there already, which may be the working folder or a mount.
+
     Raises
     ------
     ParameterError : the folder already holds something.
     """
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ParameterError(f"{directory.name}: is not an empty folder; name a new one")
+    home = directory.resolve()
+    half = home / PARTIAL
+    if home.exists() and (not home.is_dir() or any(path != half for path in home.iterdir())):
+        raise ParameterError(f"{home.name}: is not an empty folder; name a new one")
     shipped = Path(__file__).parent / "_workspace"
     source = shipped if shipped.is_dir() else Path(__file__).parents[1]
-    half = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(half, ignore_errors=True)
     for part in PARTS:
         shutil.copytree(source / part, half / part, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     (half / "outputs").mkdir()
-    if directory.exists():
-        directory.rmdir()
-    half.replace(directory)
-    return Workspace(directory)
+    for path in sorted(half.iterdir()):
+        path.rename(home / path.name)
+    half.rmdir()
+    return Workspace(home)

@@ -192,19 +192,83 @@ def test_init_makes_a_workspace_once(tmp_path, capsys):
     assert "not an empty folder" in capsys.readouterr().err
 
 
-def test_lab_serves_the_workspace_on_loopback_only(workspace, monkeypatch):
-    started = []
+@pytest.mark.parametrize("asked", ["new", "", ".", "here", "link", "killed"])
+def test_init_fills_the_folder_that_is_meant(tmp_path, monkeypatch, capsys, asked):
+    here = tmp_path / "here"
+    here.mkdir()
+    (tmp_path / "link").symlink_to(here)
+    monkeypatch.chdir(here)
+    inode = here.stat().st_ino
+    if asked == "killed":
+        (here / ".partial" / "notebooks").mkdir(parents=True)
+        (here / ".partial" / "notebooks" / "half.ipynb").touch()
+    target = {"new": str(tmp_path / "new"), "": "", ".": "."}.get(asked, str(tmp_path / asked))
+    if asked == "killed":
+        target = str(here)
+    assert main(["init", target]) == (2 if asked == "" else 0)
+    made = tmp_path / "new" if asked == "new" else here
+    parts = [] if asked == "" else ["data_dictionary", "notebooks", "outputs", "parameters"]
+    assert sorted(path.name for path in made.iterdir()) == parts
+    assert not list(made.rglob("half.ipynb"))
+    assert {path.name for path in tmp_path.iterdir()} == {"here", "link", made.name}
+    assert here.stat().st_ino == inode
+    said = capsys.readouterr()
+    assert ("name a new folder" in said.err) if asked == "" else (str(made) in said.out)
 
-    def start(command, **choice):
-        started.append((command, choice["cwd"]))
-        return SimpleNamespace(returncode=0)
 
-    monkeypatch.setattr(subprocess, "run", start)
-    assert main(["lab", "--no-browser", "--port", "8899", "--workspace", str(workspace)]) == 0
-    ((command, folder),) = started
-    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
-    assert {"--ServerApp.ip=127.0.0.1", "--ServerApp.port=8899", "--no-browser"} <= set(command)
-    assert folder == workspace
+JUPYTER = """
+import json, pathlib, sys, time
+try:
+    pathlib.Path("begun.json").write_text(json.dumps(sys.argv[1:]))
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    pathlib.Path("saved").touch()
+    sys.exit(3)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the signals of POSIX")
+def test_lab_serves_the_workspace_on_loopback_only_and_ctrl_c_lets_jupyter_end_by_itself(small):
+    (small / "jupyterlab.py").write_text(JUPYTER)
+    arguments = ["lab", "--no-browser", "--port", "8899", "--workspace", str(small)]
+    begun = small / "begun.json"
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        env={**os.environ, "PYTHONPATH": str(HOME)},
+        start_new_session=True,
+    ) as lab:
+        _wait_for(begun)
+        os.killpg(lab.pid, signal.SIGINT)
+        assert lab.wait(30) == 3
+    assert (small / "saved").exists()
+    told = set(json.loads(begun.read_text()))
+    assert {"--ServerApp.ip=127.0.0.1", "--ServerApp.port=8899", "--no-browser"} <= told
+    assert f"--ServerApp.root_dir={small}" in told
+
+
+def _wait_for(path):
+    deadline = time.monotonic() + 60
+    while not (path.is_file() and path.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the signals of POSIX")
+def test_ctrl_c_through_make_lets_the_command_save_what_it_has(tmp_path):
+    program = "import os, sys, make; sys.exit(make.run_to_its_end(sys.argv[1:], dict(os.environ)))"
+    inner = f"import os; os.chdir({str(tmp_path)!r})" + JUPYTER
+    with subprocess.Popen(
+        [sys.executable, "-c", program, sys.executable, "-c", inner],
+        env={**os.environ, "PYTHONPATH": str(HOME)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as made:
+        _wait_for(tmp_path / "begun.json")
+        os.killpg(made.pid, signal.SIGINT)
+        _, said = made.communicate(timeout=30)
+    assert (made.returncode, said) == (3, "")
+    assert (tmp_path / "saved").exists()
 
 
 def test_a_file_that_cannot_be_written_is_named_without_a_traceback(workspace, monkeypatch, capsys):
@@ -314,15 +378,13 @@ def test_a_closed_terminal_stops_a_run_in_good_order_unless_nohup_was_asked_for(
     command = _command(small, *FAILING)
     _write_notebook(
         small / "notebooks" / "site" / "1_look.ipynb",
-        "import pathlib, time; pathlib.Path('begun').touch(); time.sleep(4)",
+        "import pathlib, time; pathlib.Path('begun').write_text('yes'); time.sleep(4)",
         parameters='network = ""\naudience = ""\nsite_id = ""\ndata = ""',
     )
     environment = {**os.environ, "PYTHONPATH": str(HOME)}
     shell = ["bash", "-c", ("trap '' HUP; " if ignored else "") + 'exec "$@"', "-", *command]
     with subprocess.Popen(shell, env=environment, stdout=subprocess.PIPE, text=True) as running:
-        deadline = time.monotonic() + 60
-        while not (small / "begun").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        _wait_for(small / "begun")
         running.send_signal(signal.SIGHUP)
         running.communicate(timeout=60)
     (line,) = (small / "outputs/demo/public/runs.jsonl").read_text().splitlines()
