@@ -109,10 +109,10 @@ def new_shell() -> tuple[Any, Outlet]:
         def send(
             self, stream: Any, msg_or_type: Any, content: Any = None, *_: Any, **__: Any
         ) -> dict[str, Any] | None:
-            if isinstance(msg_or_type, str):
-                outlet.emit(msg_or_type, content)
-            else:
-                outlet.emit(msg_or_type["header"]["msg_type"], msg_or_type["content"])
+            message = self.msg(msg_or_type, content) if isinstance(msg_or_type, str) else msg_or_type
+            # packed as in a kernel, which makes text of NaN, lists of tuples, and says so where it must
+            packed = self.serialize(message)[-1]
+            outlet.emit(message["header"]["msg_type"], self.unpack(packed))
             return None
 
     quiet = Config({"HistoryManager": {"enabled": False}})

@@ -1,5 +1,6 @@
 """What a forked shell puts into a notebook is, byte for byte, what a Jupyter kernel puts there."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -39,6 +40,9 @@ CELLS = {
     "ax.plot([1, 2]); plt.close(figure); figure",
     "frame": "import pandas as pd\npd.DataFrame({'a': [1.5, None]})",
     "not a number": "display({'application/json': {'x': 1}, 'text/plain': 'x'}, raw=True)\nfloat('nan')",
+    "not a number in JSON": "import datetime\nfrom IPython.display import JSON\n"
+    "display(JSON({'x': float('nan'), 'y': (float('inf'), -float('inf')), 1: None}))\n"
+    "JSON([float('nan'), datetime.date(2026, 1, 2)])",
     "input": "try: input()\nexcept Exception as error: print(type(error).__name__, error)",
     "letters": "'é – ñ'",
     "environment": "[os.environ[name] for name in ('MPLBACKEND', 'OPENBLAS_NUM_THREADS')], {'b', 'a', 'c'}",
@@ -78,6 +82,15 @@ def test_every_kind_of_output_is_the_same_as_from_a_kernel(tmp_path, write_noteb
     for what, from_kernel, from_fork in zip(CELLS, *cells, strict=True):
         assert from_fork == from_kernel, what
     assert warm == plain
+
+
+def test_what_a_source_holds_that_is_no_json_is_saved_as_text(tmp_path, write_notebook, warm_pool):
+    path = write_notebook(tmp_path / "notebooks" / "site" / "1_a.ipynb", "1")
+    path.write_text(path.read_text().replace('"tags"', '"width": NaN, "tags"'))
+    plan = plan_runs(tmp_path, network_id="demo", site_ids=["a"])
+    assert run_plan(plan, pool=warm_pool).problems == ()
+    saved = json.loads(plan.runs[0].output.read_text(), parse_constant=pytest.fail)
+    assert saved["cells"][1]["metadata"]["width"] == "nan"
 
 
 def _demonstration(tmp_path, chosen):
