@@ -368,9 +368,7 @@ class _Batch:
                 data_sha256=receipt.data_sha256,
             )
         elif receipt.status == "failed":
-            for path in made:
-                path.unlink()
-            withdraw(self.plan, run)
+            withdraw(self.plan, run, made)
             write_record(self.plan, run, entry.inputs, status="failed", error=receipt.error, outputs=())
             for stale in entry.rest:
                 withdraw(self.plan, stale)

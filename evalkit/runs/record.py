@@ -18,6 +18,7 @@ from evalkit.runs.seal import seal
 
 LIBRARIES = ("matplotlib", "numpy", "pandas", "papermill", "scipy", "seaborn", "statsmodels")
 PARTIAL = ".partial"
+RELEASE = "release.json"  # beside the results; every notebook of a site that saves any writes the same
 RECORDED = {
     "notebook_sha256": str,
     "parameters": dict,
@@ -164,15 +165,20 @@ def record_path(run: NotebookRun) -> Path:
     return run.folder / "run" / f"{run.name}.json"
 
 
-def withdraw(plan: Plan, run: NotebookRun) -> None:
-    """Remove the record of an earlier run and every output that it lists."""
+def withdraw(plan: Plan, run: NotebookRun, made: Iterable[Path] = ()) -> None:
+    """Remove the record of an earlier run, every output that it lists, and what a failed one has made.
+
+    What another notebook of the folder has written to the same content stays, for that one still holds.
+    """
     record = read_record(run)
-    if record is None:
-        return
-    record_path(run).unlink()
-    for name in record["outputs"]:
-        path = plan.root / name
-        if path.resolve().is_relative_to(run.folder):
+    gone = {*made}
+    if record is not None:
+        record_path(run).unlink()
+        listed = {plan.root / name for name in record["outputs"]}
+        gone |= {path for path in listed if path.resolve().is_relative_to(run.folder)}
+    others = {item for other in _records(run.folder).values() for item in other["outputs"].items()}
+    for path in gone:
+        if (_name(path, plan.root), _hash_if_there(path)) not in others:
             path.unlink(missing_ok=True)
 
 
@@ -182,9 +188,9 @@ def site_is_there(plan: Plan, site_id: str) -> bool:
 
 
 def result_files(run: NotebookRun) -> dict[Path, int]:
-    """Return every file in the results folder of a run, with its time of change in nanoseconds."""
-    folder = run.folder / "results"
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    """Return the results in the folder of a run and their release, with each file's change in nanoseconds."""
+    found = (run.folder / RELEASE, *(run.folder / "results").rglob("*"))
+    return {path: path.stat().st_mtime_ns for path in found if path.is_file()}
 
 
 def write_whole(path: Path, content: str) -> None:

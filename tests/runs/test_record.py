@@ -14,6 +14,7 @@ from evalkit.runs.record import (
     library_versions,
     read_record,
     record_path,
+    result_files,
     run_state,
     run_states,
     site_is_there,
@@ -170,6 +171,34 @@ def test_withdrawing_a_run_removes_its_outputs_and_record_and_nothing_else(plan)
     assert run_state(plan, first).state == "never run"
     withdraw(plan, second)
     assert not site_is_there(plan, "a")
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_text("")])
+def test_a_release_that_is_gone_or_emptied_makes_every_notebook_stale_that_wrote_it(plan, spoil):
+    first, second = plan.chains[0]
+    release = first.folder / "release.json"
+    for run in (first, second):
+        _finish(plan, run, **{"../release.json": "the same"})
+        assert release in result_files(run)
+    assert [state.state for state in run_states(plan)][:2] == ["done", "done"]
+    spoil(release)
+    assert [state.state for state in run_states(plan)][:2] == ["stale", "stale"]
+
+
+def test_what_two_notebooks_wrote_alike_goes_with_the_last_of_them(plan):
+    first, second = plan.chains[0]
+    release = first.folder / "release.json"
+    for run in (first, second):
+        _finish(plan, run, **{"../release.json": "the same"})
+    withdraw(plan, second, [release])
+    assert run_state(plan, first).state == "done"
+    _finish(plan, second, **{"../release.json": "the same"})
+    release.write_text("another")
+    withdraw(plan, second, [release])
+    assert not release.exists()
+    _finish(plan, first, **{"../release.json": "the same"})
+    withdraw(plan, first)
+    assert not release.exists()
 
 
 def test_withdrawing_never_removes_a_file_outside_the_sites_folder(plan):
