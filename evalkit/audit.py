@@ -1,21 +1,23 @@
 """Everything that is wrong with a workspace, found without running or writing anything."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
 from evalkit.agreements import AUDIENCES, expiring, missing_agreement, parse_day
 from evalkit.contribution.narratives import lint_site, lowest_class
 from evalkit.contribution.theory import Problem, late_exposure, theory_problems
+from evalkit.dictionary import TOTAL_DIMENSION
 from evalkit.documents import read_document
 from evalkit.errors import EvalkitError
-from evalkit.indicators import IndicatorTable
+from evalkit.indicators import ALL_UNITS, IndicatorTable
 from evalkit.parameters import Network
 from evalkit.results import read_result
 from evalkit.runs.withdrawn import withdrawn_folders
 from evalkit.site_data import data_agreements, open_sources, read_site_table, with_evidence
 from evalkit.sites import Site
+from evalkit.wording import listed
 from evalkit.workspace import Workspace
 
 
@@ -35,7 +37,9 @@ def check_workspace(
 
     Returns
     -------
-    One sentence for each problem; empty where all is well. Nothing is run and nothing is written.
+    One sentence for each problem, told once where several sites share it; empty where all is well. Where no
+    network is named, one whose data files are nowhere has a sentence that says how to have them looked at.
+    Nothing is run and nothing is written.
     """
     try:
         names = [network] if network else workspace.networks()
@@ -71,18 +75,75 @@ def _network_problems(
         yield from (
             f"{site.site_id}.yml: {sentence}" for sentence in expiring(site.data_agreements, today=today)
         )
-        needs_data = any(source.kind != "simulation" for source in (*network.sources, *site.sources))
-        if needs_data and not data and not named:
+    home = workspace.data(name, "")
+    looks = bool(data) or named or home.is_dir()
+    seen = [site for site in network.sites.values() if looks or not _needs_files(network, site)]
+    yield from _once(
+        (site.site_id, sentence)
+        for site in seen
+        for sentence in _site_problems(workspace, network, site, data, today)
+    )
+    if len(seen) < len(network.sites):
+        yield (
+            f"{name}: its data were not looked at, because they are files and there is no folder "
+            f"{home.relative_to(workspace.root).as_posix()}; say where they are: "
+            f"`evalkit check --network {name} --data DIR`"
+        )
+
+
+def _needs_files(network: Network, site: Site) -> bool:
+    return any(source.kind != "simulation" for source in (*network.sources, *site.sources))
+
+
+def _once(told: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Tell a sentence that several sites share once, under the names of all that it begins with."""
+    sites: dict[tuple[str, str], list[str]] = {}
+    for site_id, sentence in told:
+        rest = sentence.removeprefix(site_id)
+        is_named = rest != sentence and rest.startswith((": ", ", "))
+        sites.setdefault(("", sentence) if not is_named else ("site", rest), []).append(site_id)
+    for (kind, text), site_ids in sites.items():
+        yield f"{listed(list(dict.fromkeys(site_ids)))}{text}" if kind else text
+
+
+def _site_problems(
+    workspace: Workspace, network: Network, site: Site, data: str, today: str
+) -> Iterator[str]:
+    try:
+        table = read_site_table(workspace, network, site, data=data, keep_simulation=False)[0]
+        if table.empty:
+            yield f"{site.site_id}: the data hold no row of this site; check its ids and its sources"
+        else:
+            yield from _headline_sentences(site, table)
+        yield from _agreement_sentences(network, site, table, today)
+        yield from _theory_sentences(workspace, network, site, table, data)
+        yield from _wording_sentences(workspace, network, site)
+    except EvalkitError as error:
+        yield from error.problems
+
+
+def _headline_sentences(site: Site, table: IndicatorTable) -> Iterator[str]:
+    """Tell of headline indicators that have no row of the whole site, of which curves are made."""
+    for indicator in site.headline:
+        rows = table.where(site_id=site.site_id, indicator=indicator).frame
+        whole = rows[rows["unit_id"].eq(ALL_UNITS)]
+        if whole["dimension"].eq(TOTAL_DIMENSION).any():
             continue
-        try:
-            table = read_site_table(workspace, network, site, data=data, keep_simulation=False)[0]
-            if table.empty:
-                yield f"{site.site_id}: the data hold no row of this site; check its ids and its sources"
-            yield from _agreement_sentences(network, site, table, today)
-            yield from _theory_sentences(workspace, network, site, table, data)
-            yield from _wording_sentences(workspace, network, site)
-        except EvalkitError as error:
-            yield from error.problems
+        origin = f"{site.site_id}: the headline indicator {indicator} has"
+        sources = listed(sorted({str(source) for source in rows["source"]}))
+        if rows.empty:
+            yield f"{origin} no row in the data; add its rows, or take it out of `headline`"
+        elif whole.empty:
+            yield (
+                f"{origin} rows of single units only in {sources}, and no curve can be made of them; add up "
+                "the units to rows of the whole site (unit_id 'all'), or map a table of the whole site "
+                "without unit_id"
+            )
+        else:
+            yield (
+                f"{origin} rows of subgroups only in {sources}, and no curve can be made of them; add the "
+                "rows of everyone (dimension 'all', subgroup 'All')"
+            )
 
 
 def _agreement_sentences(network: Network, site: Site, table: IndicatorTable, today: str) -> Iterator[str]:

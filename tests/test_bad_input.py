@@ -150,6 +150,60 @@ def test_check_tells_of_an_id_that_is_not_free(workspace, capsys, taken):
     assert f"{taken}.yml, line 1: `site_id`: '{taken}' is the name of " in said
 
 
+def add_site(workspace, name):
+    (workspace / OAK.replace("oak", name)).write_text(SITE.replace("oak", name), encoding="utf-8")
+
+
+def test_check_tells_a_problem_of_the_whole_network_once(workspace):
+    add_site(workspace, "elm")
+    (workspace / DATA).write_text(GOOD.replace("66,100", "166,100"), encoding="utf-8")
+    told = check_workspace(find_workspace(workspace), network="little", data="data")
+    assert len(told) == 1
+    assert "line 3: graduation_rate, oak, All, 2013: numerator 166 is above" in told[0]
+    (workspace / DATA).write_text(GOOD.replace("oak", "ash"), encoding="utf-8")
+    assert check_workspace(find_workspace(workspace), network="little", data="data") == [
+        "elm and oak: the data hold no row of this site; check its ids and its sources"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (
+            HEADER.replace("population", "unit_id,population")
+            + "graduation_rate,oak,0123,target_school,2012,all,All,60,100\n",
+            "oak: the headline indicator graduation_rate has rows of single units only in registry, and no "
+            "curve can be made of them; add up the units to rows of the whole site (unit_id 'all'), or map a "
+            "table of the whole site without unit_id",
+        ),
+        (
+            HEADER + "graduation_rate,oak,target_school,2012,income,low income,60,100\n",
+            "oak: the headline indicator graduation_rate has rows of subgroups only in registry, and no "
+            "curve can be made of them; add the rows of everyone (dimension 'all', subgroup 'All')",
+        ),
+        (
+            HEADER + "chronic_absence,oak,target_school,2012,all,All,60,100\n",
+            "oak: the headline indicator graduation_rate has no row in the data; add its rows, or take it "
+            "out of `headline`",
+        ),
+    ],
+)
+def test_check_tells_of_a_headline_indicator_of_which_no_curve_can_be_made(workspace, table, words):
+    (workspace / DATA).write_text(table, encoding="utf-8")
+    assert check_workspace(find_workspace(workspace), network="little", data="data") == [words]
+
+
+def test_check_of_all_networks_names_those_whose_files_it_could_not_look_at(workspace):
+    home = find_workspace(workspace)
+    assert check_workspace(home) == [
+        "little: its data were not looked at, because they are files and there is no folder "
+        "outputs/little/data; say where they are: `evalkit check --network little --data DIR`"
+    ]
+    (workspace / "outputs" / "little").mkdir(parents=True)
+    (workspace / "data").rename(workspace / "outputs" / "little" / "data")
+    assert check_workspace(home) == []
+
+
 def test_the_workspace_is_found_from_a_folder_inside_it(workspace, monkeypatch):
     monkeypatch.chdir(workspace / "parameters" / "little")
     assert find_workspace().root == workspace.resolve()
