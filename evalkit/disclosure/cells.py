@@ -79,14 +79,7 @@ def protect(
     ParameterError : the rule is unknown, `width` is no number of 1 person or more, or `dimensions` or
         `groups` name what the cells do not have.
     """
-    return protect_with_proof(
-        cells,
-        dimensions=dimensions,
-        count=count,
-        rule=rule,
-        width=width,
-        groups=groups,
-    )[0]
+    return _protected(cells, dimensions=dimensions, count=count, rule=rule, width=width, groups=groups).shown
 
 
 @dataclass(frozen=True)
@@ -121,6 +114,41 @@ def protect_with_proof(
     groups: Groups | None = None,
 ) -> tuple[pd.DataFrame, Proof]:
     """Do what `protect` does, and say what the attack found; the proof is not for publication."""
+    protected = _protected(cells, dimensions=dimensions, count=count, rule=rule, width=width, groups=groups)
+    small, is_rest = protected.small, protected.table.sums.is_rest
+    system, found = protected.passes[0]
+    low, high = left_ranges(system, found.hidden, np.flatnonzero(small))
+    hidden = protected.passes[-1][1].hidden
+    proof = Proof(
+        rule=find_rule(rule).rule_id,
+        small=int((small & ~is_rest).sum()),
+        further=int((hidden & ~small & ~is_rest).sum()),
+        narrowest=float((high - low).min()) if small.any() else np.nan,
+        exact=found.exact,
+        blocks=found.exact + found.heuristic,
+    )
+    return protected.shown, proof
+
+
+@dataclass(frozen=True)
+class _ProtectedTable:
+    """What is shown of a table, its small numbers, and what `_passes` hid of it."""
+
+    shown: pd.DataFrame
+    table: "_Table"
+    small: Flags
+    passes: list[tuple[System, Protected]]
+
+
+def _protected(
+    cells: pd.DataFrame,
+    *,
+    dimensions: Sequence[str],
+    count: str,
+    rule: str | Rule,
+    width: float,
+    groups: Groups | None,
+) -> _ProtectedTable:
     chosen_rule = find_rule(rule)
     check_width(width)
     entries = read_entries(cells, dimensions=dimensions, count=count, groups=groups)
@@ -138,18 +166,7 @@ def protect_with_proof(
     shown = cells.copy()
     shown[count] = np.where(is_hidden, np.nan, printed[table.row])
     shown["status"] = status
-    listed_cells = ~table.sums.is_rest
-    system, found = passes[0]
-    low, high = left_ranges(system, found.hidden, np.flatnonzero(small))
-    proof = Proof(
-        rule=chosen_rule.rule_id,
-        small=int((small & listed_cells).sum()),
-        further=int((hidden & ~small & listed_cells).sum()),
-        narrowest=float((high - low).min()) if small.any() else np.nan,
-        exact=found.exact,
-        blocks=found.exact + found.heuristic,
-    )
-    return shown, proof
+    return _ProtectedTable(shown, table, small, passes)
 
 
 def attack(
@@ -191,7 +208,9 @@ def attack(
     chosen_rule = find_rule(rule)
     entries = read_entries(cells, dimensions=dimensions, count=count, groups=groups)
     status = np.array(read_statuses(cells, entries, count))
-    told = bool((status == "hidden").any()) and not np.isnan(entries.value).any()
+    as_printed = chosen_rule.print_counts(entries.value) == entries.value
+    is_original = bool((status == "hidden").any()) or not as_printed[status == "coded"].all()
+    told = is_original and not np.isnan(entries.value).any()
     table = _Table.of(entries, *_known_before(entries, status, chosen_rule, told))
     hidden = np.concatenate([status == "hidden", table.sums.is_rest[status.size :]])
     shown = chosen_rule.print_counts(table.value)
@@ -204,7 +223,12 @@ def attack(
     if not exact_truth:
         low = np.where(hidden, system.hidden_low, system.shown_low)
         high = np.where(hidden, system.hidden_high, system.shown_high)
-        system = replace(system, value=any_table(system, low, high))
+        try:
+            system = replace(system, value=any_table(system, low, high))
+        except DataError as error:
+            raise DataError(
+                f"{error}; where totals hold more than their parts, give the counts of hidden cells too"
+            ) from error
     asked = cells["status"].ne("shown").to_numpy()
     numbers, place = np.unique(table.row[asked], return_inverse=True)
     low, high = left_ranges(system, hidden, numbers)

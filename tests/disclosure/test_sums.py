@@ -123,3 +123,13 @@ def test_a_group_stands_for_its_members_where_they_are_not_listed():
     shown = protect(cells, dimensions=["group", "year"], count="n", groups=groups)
     # in 2020 the lower grades are 100 − 96
     assert shown["status"].tolist() == ["shown"] * 6 + ["hidden"] * 2
+
+
+def test_rounded_counts_leave_a_rest_its_range_and_an_attack_knows_that_there_is_one():
+    # midpoint6 prints 37 as 39, for 37 to 42; 20 as 21, for 19 to 24; and 100 as 99, for 97 to 102.
+    cells = one_way(All=100, B=37, C=20)
+    shown = protect(cells, dimensions=["group"], count="n", rule="midpoint6")
+    assert shown["n"].tolist() == [99, 39, 21]
+    for known in (shown, cells.assign(status=shown["status"])):
+        found = attack(known, dimensions=["group"], count="n", rule="midpoint6")
+        assert found[["low", "high"]].to_numpy().tolist() == [[97, 102], [37, 42], [19, 24]]
