@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalkit import __version__
-from evalkit.errors import EvalkitError
+from evalkit.errors import EvalkitError, PublishError
 from evalkit.progress import open_streams
 
 if TYPE_CHECKING:
@@ -49,6 +49,28 @@ def _check_limit(seconds: float | None) -> float | None:
     return seconds
 
 
+def _check_audience(asked: str) -> str:
+    from evalkit.agreements import AUDIENCES
+
+    return _one_of(AUDIENCES, asked)
+
+
+def _check_renderer(asked: str) -> str:
+    from evalkit.publish.renderers import RENDERERS
+
+    return _one_of(RENDERERS, asked)
+
+
+def _check_kernel(asked: str) -> str:
+    return _one_of(KERNELS, asked)
+
+
+def _one_of(known: Sequence[str], asked: str) -> str:
+    if asked not in known:
+        raise typer.BadParameter(f"{asked!r}; use one of {', '.join(known)}")
+    return asked
+
+
 NetworkOption = Annotated[
     str | None,
     typer.Option("--network", metavar="ID", help="A folder of parameters/; needed where there are several."),
@@ -62,7 +84,9 @@ NotebookOption = Annotated[
         "--notebook", metavar="NAME", help="Only this notebook, such as 4_equity_gaps; may be given again."
     ),
 ]
-AudienceOption = Annotated[str, typer.Option("--audience", help="internal, partners or public.")]
+AudienceOption = Annotated[
+    str, typer.Option("--audience", callback=_check_audience, help="internal, partners or public.")
+]
 DataOption = Annotated[
     Path | None,
     typer.Option(
@@ -93,7 +117,12 @@ LimitOption = Annotated[
 ]
 KernelOption = Annotated[
     str,
-    typer.Option("--kernel", metavar="KIND", help="warm (imports once) or plain (a kernel for each)."),
+    typer.Option(
+        "--kernel",
+        metavar="KIND",
+        callback=_check_kernel,
+        help="warm (imports once) or plain (a kernel for each).",
+    ),
 ]
 ClusterOption = Annotated[
     str | None,
@@ -188,8 +217,6 @@ def run(
     """Run what is not up to date, then publish."""
     if share and not cluster:
         raise typer.BadParameter("it goes with --cluster ADDRESS", param_hint="--share")
-    if kernel not in KERNELS:
-        raise typer.BadParameter(f"{kernel!r}; use one of {', '.join(KERNELS)}", param_hint="--kernel")
     home = _open(workspace)
     _run_and_publish(
         home,
@@ -242,7 +269,9 @@ def publish(
     network: NetworkOption = None,
     audience: AudienceOption = "public",
     to: Annotated[str, typer.Option("--to", help="Formats, separated by commas.")] = "html,pdf,docx",
-    renderer: Annotated[str, typer.Option("--renderer", help="auto, quarto or pandoc.")] = "auto",
+    renderer: Annotated[
+        str, typer.Option("--renderer", callback=_check_renderer, help="auto, quarto or pandoc.")
+    ] = "auto",
     data: DataOption = None,
     jobs: JobsOption = None,
     workspace: WorkspaceOption = None,
@@ -255,7 +284,10 @@ def publish(
     from evalkit.runs.pages import Publication
 
     home = _open(workspace)
-    formats = check_formats(tuple(part.strip() for part in to.split(",") if part.strip()))
+    try:
+        formats = check_formats(tuple(part.strip() for part in to.split(",") if part.strip()))
+    except PublishError as error:
+        raise typer.BadParameter(str(error), param_hint="--to") from None
     publication = Publication(formats=formats, renderer=renderer)
     plan = plan_pages(home, _choose_network(home, network), audience=audience, data=data)
     with workspace_lock(plan.root):
