@@ -153,7 +153,7 @@ def _segmented_panel(
 ) -> None:
     first = glance.iloc[0]
     if augment.empty:
-        write_reason(axes, str(first["refused"]))
+        write_reason(axes, plain_reason(first))
         return
     frequency, own_site = str(first["frequency"]), first["site_id"]
     own = augment[augment["site_id"] == own_site]
@@ -195,7 +195,7 @@ def _segmented_panel(
 
 def _baseline_panel(axes: Axes, first: pd.Series, augment: pd.DataFrame, *, compact: bool = False) -> None:
     if augment.empty:
-        write_reason(axes, str(first["refused"]))
+        write_reason(axes, plain_reason(first))
         return
     frequency = str(first["frequency"])
     known = augment[augment["status"] != "future"]

@@ -147,4 +147,5 @@ def source_named(sources: str) -> str:
 
 def plain_reason(first: pd.Series) -> str:
     """Give the reason of a refusal without the ids before it."""
-    return str(first["refused"]).removeprefix(f"{first['site_id']}, {first['indicator']}: ")
+    ids = f"{first['site_id']}, {first['indicator']}"
+    return str(first["refused"]).removeprefix(f"{ids}: ").removeprefix(f"{ids}, All: ")
