@@ -14,7 +14,7 @@ import typer
 
 from evalkit import __version__
 from evalkit.errors import EvalkitError, PublishError
-from evalkit.progress import open_streams
+from evalkit.progress import open_streams, print_problems, print_table
 
 if TYPE_CHECKING:
     from evalkit.runs.execute import RunReport
@@ -250,7 +250,7 @@ def status(
     plan = plan_network(home, _choose_network(home, network), audience=audience, data=data)
     states = run_states(plan)
     gone = withdrawn_folders(plan.folder, plan.site_ids)
-    _print_table(
+    print_table(
         ("site", "notebook", "state", "why"),
         [
             *(
@@ -402,7 +402,7 @@ def _run_and_publish(
                 kept_back = _publish(workspace, plan, publication)
                 _print_stale(workspace, plan, report)
         finally:
-            _print_problems(report)
+            print_problems(report)
         if report.stopped_by is not None:
             raise typer.Exit(SIGNAL_BASE + report.stopped_by)
         if report.problems or kept_back:
@@ -449,39 +449,3 @@ def _print_stale(workspace: "Workspace", plan: "Plan", report: "RunReport") -> N
 def _print_notes(report: "RunReport") -> None:
     for note in filter(None, (report.note, *report.removed)):
         print(f"note: {note}")
-
-
-def _print_problems(report: "RunReport") -> None:
-    if not report.problems:
-        return
-    print(f"\n{len(report.problems)} of {len(report.rows)} notebooks did not end well:")
-    together: dict[tuple[str, str, str], list[str]] = {}
-    for row in report.problems:
-        together.setdefault((row.site_id, row.status, row.error), []).append(row.notebook)
-    _print_table(
-        ("site", "notebook", "status", "why"),
-        [
-            (site, names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else ""), status, error)
-            for (site, status, error), names in together.items()
-        ],
-    )
-    kept = [row.where for row in report.problems if row.where]
-    if kept:
-        print("\nWhere to look:", *kept, sep="\n  ")
-
-
-def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table that fits a terminal; elsewhere whole lines, so that paths and errors can be found."""
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(*headings)
-        for row in rows:
-            table.add_row(*(Text(cell, overflow="fold") for cell in row))
-        Console().print(table)
-        return
-    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
-    for row in (headings, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,18 +1,18 @@
-"""What a batch shows while it works: on a terminal a bar for each site, elsewhere a line a notebook."""
+"""What a batch shows, while it works and at its end: on a terminal bars and tables, elsewhere lines."""
 
 import errno
 import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-    from evalkit.runs.execute import RunEvent
+    from evalkit.runs.execute import RunEvent, RunReport
     from evalkit.runs.plan import Plan
 
 NETWORK = "network"
@@ -128,3 +128,40 @@ class _Lines:
         seconds = f" in {row.seconds:.1f} s" if row.seconds else ""
         error = f": {row.error}" if row.error else ""
         print(f"[{self.ended}/{self.total}] {event.run.label} {row.status}{seconds}{error}", flush=True)
+
+
+def print_problems(report: "RunReport") -> None:
+    """Print a line for every notebook that did not end well, and where to look; nothing where all did."""
+    if not report.problems:
+        return
+    print(f"\n{len(report.problems)} of {len(report.rows)} notebooks did not end well:")
+    together: dict[tuple[str, str, str], list[str]] = {}
+    for row in report.problems:
+        together.setdefault((row.site_id, row.status, row.error), []).append(row.notebook)
+    print_table(
+        ("site", "notebook", "status", "why"),
+        [
+            (site, names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else ""), status, error)
+            for (site, status, error), names in together.items()
+        ],
+    )
+    kept = [row.where for row in report.problems if row.where]
+    if kept:
+        print("\nWhere to look:", *kept, sep="\n  ")
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table that fits a terminal; elsewhere whole lines, so that paths and errors can be found."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*headings)
+        for row in rows:
+            table.add_row(*(Text(cell, overflow="fold") for cell in row))
+        Console().print(table)
+        return
+    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
+    for row in (headings, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
