@@ -38,8 +38,8 @@ def check_workspace(
     Returns
     -------
     One sentence for each problem, told once where several sites share it; empty where all is well. Where no
-    network is named, one whose data files are nowhere has a sentence that says how to have them looked at.
-    Nothing is run and nothing is written.
+    network is named, data files that are nowhere are no problem; `unseen_data` names them. Nothing is run and
+    nothing is written.
     """
     try:
         names = [network] if network else workspace.networks()
@@ -75,20 +75,31 @@ def _network_problems(
         yield from (
             f"{site.site_id}.yml: {sentence}" for sentence in expiring(site.data_agreements, today=today)
         )
-    home = workspace.data(name, "")
-    looks = bool(data) or named or home.is_dir()
-    seen = [site for site in network.sites.values() if looks or not _needs_files(network, site)]
+    looks = bool(data) or named or workspace.data(name, "").is_dir()
     yield from _once(
         (site.site_id, sentence)
-        for site in seen
+        for site in network.sites.values()
+        if looks or not _needs_files(network, site)
         for sentence in _site_problems(workspace, network, site, data, today)
     )
-    if len(seen) < len(network.sites):
-        yield (
-            f"{name}: its data were not looked at, because they are files and there is no folder "
-            f"{home.relative_to(workspace.root).as_posix()}; say where they are: "
-            f"`evalkit check --network {name} --data DIR`"
-        )
+
+
+def unseen_data(workspace: Workspace) -> list[str]:
+    """Name the networks whose data files a check of all networks cannot look at, a sentence each."""
+    unseen = []
+    for name in workspace.networks():
+        home = workspace.data(name, "")
+        try:
+            network = workspace.network(name)
+        except EvalkitError:  # which the check itself tells
+            continue
+        if not home.is_dir() and any(_needs_files(network, site) for site in network.sites.values()):
+            unseen.append(
+                f"{name}: its data were not looked at, because they are files and there is no folder "
+                f"{home.relative_to(workspace.root).as_posix()}; say where they are: "
+                f"`evalkit check --network {name} --data DIR`"
+            )
+    return unseen
 
 
 def _needs_files(network: Network, site: Site) -> bool:

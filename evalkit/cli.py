@@ -189,9 +189,12 @@ def init(directory: Annotated[str, typer.Argument(metavar="DIR", help="A new or 
 @app.command()
 def check(network: NetworkOption = None, data: DataOption = None, workspace: WorkspaceOption = None) -> None:
     """List every problem in parameters and data."""
-    from evalkit.audit import check_workspace
+    from evalkit.audit import check_workspace, unseen_data
 
-    problems = check_workspace(_open(workspace), network=network, data=str(data.resolve()) if data else "")
+    home = _open(workspace)
+    problems = check_workspace(home, network=network, data=str(data.resolve()) if data else "")
+    if network is None and data is None:
+        print(*(f"note: {sentence}\n" for sentence in unseen_data(home)), sep="", end="")
     if not problems:
         print("No problem found.")
         return

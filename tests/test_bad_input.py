@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.audit import check_workspace
+from evalkit.audit import check_workspace, unseen_data
 from evalkit.cli import main
 from evalkit.errors import ParameterError
 from evalkit.views import open_site, withheld_from
@@ -195,13 +195,14 @@ def test_check_tells_of_a_headline_indicator_of_which_no_curve_can_be_made(works
 
 def test_check_of_all_networks_names_those_whose_files_it_could_not_look_at(workspace):
     home = find_workspace(workspace)
-    assert check_workspace(home) == [
+    assert check_workspace(home) == []
+    assert unseen_data(home) == [
         "little: its data were not looked at, because they are files and there is no folder "
         "outputs/little/data; say where they are: `evalkit check --network little --data DIR`"
     ]
     (workspace / "outputs" / "little").mkdir(parents=True)
     (workspace / "data").rename(workspace / "outputs" / "little" / "data")
-    assert check_workspace(home) == []
+    assert check_workspace(home) == unseen_data(home) == []
 
 
 def test_the_workspace_is_found_from_a_folder_inside_it(workspace, monkeypatch):

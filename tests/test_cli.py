@@ -191,10 +191,15 @@ def test_publish_hands_formats_and_renderer_down(workspace, published):
 def test_check_prints_every_problem_and_ends_with_1(workspace, monkeypatch, capsys):
     problems = ["a.yml, line 3: one", "b.csv, row 7: two"]
     monkeypatch.setattr("evalkit.audit.check_workspace", lambda workspace, **choice: problems)
+    monkeypatch.setattr("evalkit.audit.unseen_data", lambda workspace: ["c: not looked at"])
     assert main(["check", "--workspace", str(workspace)]) == 1
-    assert capsys.readouterr().out.splitlines() == [*problems, "2 problems found."]
+    note = "note: c: not looked at"
+    assert capsys.readouterr().out.splitlines() == [note, *problems, "2 problems found."]
     problems.clear()
     assert main(["check", "--workspace", str(workspace)]) == 0
+    assert capsys.readouterr().out.splitlines() == [note, "No problem found."]
+    assert main(["check", "--network", "demo", "--workspace", str(workspace)]) == 0
+    assert note not in capsys.readouterr().out
 
 
 def test_init_makes_a_workspace_once(tmp_path, capsys):
