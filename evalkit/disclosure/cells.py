@@ -18,7 +18,7 @@ from evalkit.disclosure.entries import (
     read_statuses,
 )
 from evalkit.disclosure.protected import LACKING, Protected, hide
-from evalkit.disclosure.ranges import any_table, left_ranges
+from evalkit.disclosure.ranges import ROUNDING, any_table, doubtful_ranges, left_ranges
 from evalkit.disclosure.rules import Rule, find_rule
 from evalkit.disclosure.sums import Sums, sums_of
 from evalkit.disclosure.system import Flags, Floats, Ints, System, blocks_of
@@ -118,11 +118,10 @@ def protect_with_proof(
     small, is_rest = protected.small, protected.table.sums.is_rest
     system, found = protected.passes[0]
     low, high = left_ranges(system, found.hidden, np.flatnonzero(small))
-    hidden = protected.passes[-1][1].hidden
     proof = Proof(
         rule=find_rule(rule).rule_id,
         small=int((small & ~is_rest).sum()),
-        further=int((hidden & ~small & ~is_rest).sum()),
+        further=int((protected.hidden & ~small & ~is_rest).sum()),
         narrowest=float((high - low).min()) if small.any() else np.nan,
         exact=found.exact,
         blocks=found.exact + found.heuristic,
@@ -132,11 +131,12 @@ def protect_with_proof(
 
 @dataclass(frozen=True)
 class _ProtectedTable:
-    """What is shown of a table, its small numbers, and what `_passes` hid of it."""
+    """What is shown of a table, its small and its hidden numbers, and how these were found."""
 
     shown: pd.DataFrame
     table: "_Table"
     small: Flags
+    hidden: Flags
     passes: list[tuple[System, Protected]]
 
 
@@ -160,13 +160,15 @@ def _protected(
     small = table.small(chosen_rule)
     passes = _passes(table, chosen_rule, small, width)
     hidden = passes[-1][1].hidden
+    if len(passes) == 1:
+        hidden = hidden & ~_known_anyway(*passes[0], further=hidden & ~small & ~table.sums.is_rest)
     is_hidden = hidden[table.row]
     printed = chosen_rule.print_counts(table.value)
     status = np.where(is_hidden, "hidden", "shown" if chosen_rule.printed == "exact" else "coded")
     shown = cells.copy()
     shown[count] = np.where(is_hidden, np.nan, printed[table.row])
     shown["status"] = status
-    return _ProtectedTable(shown, table, small, passes)
+    return _ProtectedTable(shown, table, small, hidden, passes)
 
 
 def attack(
@@ -306,6 +308,19 @@ def _passes(table: _Table, rule: Rule, small: Flags, width: float) -> list[tuple
         if not lacking.any():
             break
     return passes
+
+
+def _known_anyway(system: System, found: Protected, *, further: Flags) -> Flags:
+    """Find further cells that he who knows most works out exactly, though no small one to within its width.
+
+    To show them tells nobody more than he knows, against whom all small counts are protected.
+    """
+    needed = np.where(further, 2 * ROUNDING, 0.0)
+    (doubtful,) = doubtful_ranges([(system, found.hidden, needed)])
+    low, high = left_ranges(system, found.hidden, doubtful)
+    known = np.zeros_like(further)
+    known[doubtful[high - low <= ROUNDING]] = True
+    return known
 
 
 def _known_before(
