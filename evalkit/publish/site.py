@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evalkit.errors import PublishError
 from evalkit.parameters import Network
@@ -240,9 +241,8 @@ def _read_shelf(
 
 def _read(folder: Path, notebook: str, name: str) -> Page:
     """Read a notebook whose run ended well."""
-    record = folder / "run" / f"{notebook}.json"
     failed = folder / "notebooks" / f"{notebook}.failed.ipynb"
-    run = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    run = _record(folder / "run" / f"{notebook}.json")
     if run.get("status", "done") != "done" or failed.is_file():
         error = f" ({run['error']})" if run.get("error") else ""
         raise PublishError(
@@ -256,10 +256,18 @@ def _read(folder: Path, notebook: str, name: str) -> Page:
     return dataclasses.replace(read_page(path, name=name), estimates=_estimates(folder, outputs))
 
 
+def _record(path: Path) -> dict[str, Any]:
+    """Read what a run noted; a torn record, or a file that is none, says nothing."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _refuse_strangers(folder: Path, notebook: str, declared: Network) -> None:
     """Refuse a page across sites that rests on results of a site that is not shown."""
-    record = folder / "network" / "run" / f"{notebook}.json"
-    run = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    run = _record(folder / "network" / "run" / f"{notebook}.json")
     results = f"outputs/{folder.parent.name}/{folder.name}/"
     rested_on = [name.removeprefix(results) for name in run.get("inputs", {}) if name.startswith(results)]
     strangers = sorted({name.partition("/")[0] for name in rested_on} - {*declared.sites, "network"})
@@ -290,10 +298,7 @@ def _estimates(folder: Path, outputs: Mapping[str, str]) -> str:
 
 def _reason(folder: Path) -> str:
     """Say why a site has no case study: a run of it failed, its page cannot be shown, or it was never run."""
-    ended = {
-        path.stem: json.loads(path.read_text(encoding="utf-8")).get("status")
-        for path in (folder / "run").glob("*.json")
-    }
+    ended = {path.stem: _record(path).get("status") for path in (folder / "run").glob("*.json")}
     if "failed" in ended.values() or any((folder / "notebooks").glob("*.failed.ipynb")):
         return "run failed"
     if ended.get(CASE_STUDY) == "done":

@@ -58,6 +58,14 @@ def test_a_site_whose_run_failed_is_listed_and_not_shown(workspace):
     assert any(problem.startswith("cedar-flats/6_case_study: its run failed") for problem in report.problems)
 
 
+def test_a_file_that_is_no_record_says_nothing_of_a_site(workspace):
+    run = workspace.outputs("demo", "public") / "cedar-flats" / "run"
+    run.mkdir()
+    (run / "backup.json").write_text("half a rec")
+    (run / "6_case_study.json").write_text("[]")
+    assert "Not published: run failed" in row_of(publish(workspace).index, "Cedar Flats").get_text()
+
+
 def test_a_site_that_was_never_run_says_so(workspace):
     (workspace.outputs("demo", "public") / "cedar-flats" / "notebooks" / "6_case_study.failed.ipynb").unlink()
     assert "Not published: not run yet" in row_of(publish(workspace).index, "Cedar Flats").get_text()
