@@ -237,8 +237,6 @@ def _system(block: Block, places: _Places, sums: Floats) -> System:
         hidden_high=np.full(places.size, 2 * float(np.nansum(n)) + 1000),
         mark=np.concatenate([np.arange(places.size - both.size), places.counts[both]]),
         equal=np.vstack([sums, ties]),
-        below=np.zeros((0, places.size)),
-        slack=np.zeros(0),
         wanted=places.laid_out(asked, asked_of_counts, asked_of_counts),
         wanted_shown=places.laid_out(nothing, range_width, nothing),
         asked_by=np.concatenate([np.arange(places.size - both.size), places.persons[both]]),

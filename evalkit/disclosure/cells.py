@@ -362,8 +362,6 @@ def _system(table: _Table, rule: Rule, attacker: Attacker, small: Flags, *, far:
         hidden_high=high,
         mark=np.arange(size),
         equal=table.sums.equal,
-        below=np.zeros((0, size)),
-        slack=np.zeros(0),
         wanted=np.zeros(size),
         wanted_shown=np.zeros(size),
         asked_by=np.arange(size),

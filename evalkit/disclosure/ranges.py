@@ -147,11 +147,11 @@ def limits_of_many(asked: Sequence[tuple[System, Flags, Ints]], *, give: float =
         aims[2 * at + 1, program.place[numbers]] = -1
         questions.append((program, aims))
     found = []
-    for (system, _, numbers), (program, _), (_, downs, ups, ties) in zip(
+    for (system, _, numbers), (program, _), (_, downs, ups) in zip(
         asked, questions, _optima(questions), strict=True
     ):
         down, up, hidden_down, hidden_up = (side[program.numbers] for side in system.room)
-        constant = downs @ down + ups @ up + ties @ program.slack
+        constant = downs @ down + ups @ up
         gains = downs * (hidden_down - down) + ups * (hidden_up - up)
         by_mark = np.zeros((program.size, system.first.size))
         by_mark[np.arange(program.size), system.mark[program.numbers]] = 1
@@ -177,8 +177,6 @@ def any_table(system: System, low: Floats, high: Floats) -> Floats:
         np.zeros(low.size),
         A_eq=system.equal,
         b_eq=off,
-        A_ub=system.below,
-        b_ub=np.zeros(len(system.below)),
         bounds=np.stack([low, high], axis=1),
         method="highs",
     )
@@ -189,15 +187,13 @@ def any_table(system: System, low: Floats, high: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class _Program:
-    """The moves of the unknown numbers away from their true values; row · move is 0, or at most its slack."""
+    """The moves of the unknown numbers away from their true values; row · move is 0."""
 
     numbers: Ints
     place: Ints
     low: Floats
     high: Floats
     equal: Floats
-    below: Floats
-    slack: Floats
 
     @property
     def size(self) -> int:
@@ -217,20 +213,17 @@ def _program(system: System, hidden: Flags, *, give: float | None = None) -> _Pr
     numbers = np.flatnonzero(unknown)
     place = np.full(system.value.size, -1)
     place[numbers] = np.arange(numbers.size)
-    equal, below = system.equal[:, numbers], system.below[:, numbers]
-    rows = np.any(below != 0, axis=1)
+    equal = system.equal[:, numbers]
     return _Program(
         numbers=numbers,
         place=place,
         low=-low[numbers],
         high=high[numbers],
         equal=equal[np.any(equal != 0, axis=1)],
-        below=below[rows],
-        slack=system.slack[rows],
     )
 
 
-_Answer = tuple[Floats, Floats, Floats, Floats]
+_Answer = tuple[Floats, Floats, Floats]
 
 
 def _optima(questions: Sequence[tuple[_Program, Floats]]) -> list[_Answer]:
@@ -238,7 +231,7 @@ def _optima(questions: Sequence[tuple[_Program, Floats]]) -> list[_Answer]:
 
     Returns
     -------
-    For each question: the moves, and what the lower ends, upper ends and slacks hold back (all 0 or above).
+    For each question: the moves, and what the lower and the upper ends hold back (all 0 or above).
     """
     pieces: list[list[_Answer]] = [[] for _ in questions]
     batch: list[tuple[int, _Program, Floats]] = []
@@ -257,7 +250,7 @@ def _optima(questions: Sequence[tuple[_Program, Floats]]) -> list[_Answer]:
     for (program, aims), own in zip(questions, pieces, strict=True):
         if not own:
             nothing = np.zeros((len(aims), program.size))
-            own.append((nothing, nothing, nothing, np.zeros((len(aims), program.slack.size))))
+            own.append((nothing, nothing, nothing))
         together.append(tuple(np.vstack(column) for column in zip(*own, strict=True)))
     return together  # type: ignore[return-value]
 
@@ -270,8 +263,6 @@ def _collect(batch: Sequence[tuple[int, _Program, Floats]], pieces: list[list[_A
         np.concatenate([aims.ravel() for _, _, aims in batch]),
         A_eq=diagonal([(program.equal, len(aims)) for _, program, aims in batch]),
         b_eq=np.zeros(sum(len(program.equal) * len(aims) for _, program, aims in batch)),
-        A_ub=diagonal([(program.below, len(aims)) for _, program, aims in batch]),
-        b_ub=np.concatenate([np.tile(program.slack, len(aims)) for _, program, aims in batch]),
         bounds=np.stack(
             [
                 np.concatenate([np.tile(program.low, len(aims)) for _, program, aims in batch]),
@@ -289,14 +280,9 @@ def _collect(batch: Sequence[tuple[int, _Program, Floats]], pieces: list[list[_A
         np.asarray(side, dtype=np.float64)
         for side in (answer.x, answer.lower.marginals, -answer.upper.marginals)
     ]
-    ties = -np.asarray(answer.ineqlin.marginals, dtype=np.float64)
-    tied = 0
-    for (at, program, aims), start in zip(batch, starts, strict=False):
-        own = [side[start : start + aims.size].reshape(aims.shape) for side in sides]
-        count = program.slack.size * len(aims)
-        tie = ties[tied : tied + count].reshape(len(aims), program.slack.size)
-        tied += count
-        pieces[at].append((own[0], own[1], own[2], tie))
+    for (at, _, aims), start in zip(batch, starts, strict=False):
+        moves, downs, ups = (side[start : start + aims.size].reshape(aims.shape) for side in sides)
+        pieces[at].append((moves, downs, ups))
 
 
 def diagonal(matrices: Sequence[tuple[Floats, int]]) -> sparse.csr_array:

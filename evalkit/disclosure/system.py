@@ -17,7 +17,7 @@ class System:
     """Numbers published together, and the sums that hold for them.
 
     Whatever the numbers truly are, a move away from their values fits what is published only where
-    `equal` · move = 0 and `below` · move ≤ `slack`.
+    `equal` · move = 0.
 
     Numbers are covered by marks: hiding a mark hides all its numbers (the count of a cell, and those not
     counted; the same cell in two tables).
@@ -46,8 +46,6 @@ class System:
     hidden_high: Floats
     mark: Ints
     equal: Floats
-    below: Floats
-    slack: Floats
     wanted: Floats
     wanted_shown: Floats
     asked_by: Ints
@@ -103,8 +101,7 @@ class System:
                 "wanted_shown",
             )
         }
-        equal, below = self.equal[:, numbers], self.below[:, numbers]
-        tying = np.any(below != 0, axis=1)
+        equal = self.equal[:, numbers]
         implied = place[self.implied]
         return replace(
             self,
@@ -112,8 +109,6 @@ class System:
             mark=place[self.mark[numbers]],
             asked_by=place[self.asked_by[numbers]],
             equal=equal[np.any(equal != 0, axis=1)],
-            below=below[tying],
-            slack=self.slack[tying],
             first=self.first[marks],
             never=self.never[marks],
             last=self.last[marks],
@@ -125,7 +120,7 @@ class System:
 def blocks_of(system: System) -> Iterator[tuple[Ints, Ints]]:
     """Yield the numbers and marks of each block that adds up by itself; what cannot move joins nothing."""
     movable = ~system.never[system.mark] | (system.shown_low < system.shown_high)
-    links = np.vstack([system.equal, system.below])[:, movable] != 0
+    links = system.equal[:, movable] != 0
     numbers = np.flatnonzero(movable)
     nodes = len(links) + system.first.size
     link, column = np.nonzero(links)
